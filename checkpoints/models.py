@@ -1,0 +1,310 @@
+"""What the meta database holds: projects, checkpoints and runs."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+import contacts.versions
+from checkpoints.fields import EncryptedTextField
+
+# A queued run that no worker has taken by then is waiting for a worker that is not there.
+TAKEN_WITHIN = timedelta(seconds=3)
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    """Questions about projects."""
+
+    def current(self, owner: Any) -> "Project | None":
+        """Return the owner's newest project: a restart makes the new one before it deletes the old one."""
+        return self.filter(owner=owner).select_related("owner", "head").order_by("-created_at").first()
+
+    def superseded(self, project: "Project") -> Self:
+        """Return the older projects of the same owner, whose Neon projects are to be deleted."""
+        return self.filter(owner=project.owner_id, created_at__lt=project.created_at)
+
+
+class Project(models.Model):
+    """One user's app database: a Neon project, and the checkpoint it stands at."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # A user who has a project cannot be deleted: only this row knows the Neon project.
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="projects")
+    name = models.CharField(max_length=100)
+    neon_project_id = models.CharField("Neon project", max_length=100, unique=True)
+    database_url = EncryptedTextField(editable=False)
+    head = models.ForeignKey(
+        "Checkpoint",
+        on_delete=models.RESTRICT,
+        null=True,
+        related_name="+",
+        help_text="The checkpoint that the app database holds now.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        indexes = (models.Index(fields=["owner", "-created_at"], name="project_newest_of_owner"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(slots=True)
+class Entry:
+    """A place in the timeline: a checkpoint, and the lines that fork off after it."""
+
+    checkpoint: "Checkpoint"
+    forks: list[list["Entry"]] = field(default_factory=list)
+
+
+class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
+    """Questions about checkpoints."""
+
+    def timeline(self) -> list[Entry]:
+        """Return one project's tree as a line: each checkpoint, its forks, then its oldest child."""
+        children: dict[uuid.UUID | None, list[Checkpoint]] = defaultdict(list)
+        for checkpoint in self.order_by("created_at"):
+            children[checkpoint.parent_id].append(checkpoint)
+
+        def line(checkpoint: Checkpoint | None) -> list[Entry]:
+            entries = []
+            while checkpoint:
+                first, *others = children[checkpoint.pk] or [None]
+                entries.append(Entry(checkpoint, [line(other) for other in others]))
+                checkpoint = first
+            return entries
+
+        return [entry for root in children[None] for entry in line(root)]
+
+
+class Checkpoint(models.Model):
+    """A snapshot of an app database, in a tree: who goes back and does something else loses nothing."""
+
+    class Kind(models.TextChoices):
+        PROMPT = "prompt"
+        SAFETY = "safety"
+        MANUAL = "manual"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="checkpoints")
+    parent = models.ForeignKey("self", on_delete=models.RESTRICT, null=True, related_name="children")
+    prompt = models.TextField()
+    version = models.CharField(max_length=10, blank=True, help_text="The version of the contact list, if it is one.")
+    snapshot_id = models.CharField("Neon snapshot", max_length=100)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.PROMPT)
+    fingerprint = models.JSONField(default=dict, help_text="What the database held when the snapshot was taken.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CheckpointQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        indexes = (models.Index(fields=["project", "created_at"], name="checkpoint_of_project"),)
+
+    def __str__(self) -> str:
+        return f"{self.version or self.get_kind_display()}: {self.prompt}"
+
+    def get_absolute_url(self) -> str:
+        """Return the checkpoint's page."""
+        return reverse("checkpoint", args=[self.pk])
+
+    @property
+    def next(self) -> "Checkpoint | None":
+        """Return the newest checkpoint that a prompt made from this one."""
+        return self.children.filter(kind=self.Kind.PROMPT).order_by("-created_at").first()
+
+    @property
+    def next_version(self) -> "contacts.versions.Version | None":
+        """Return the version that the next prompt would make, or None after the last prompt."""
+        return contacts.versions.get(self.version).next if self.version else None
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    """Questions about runs."""
+
+    def unfinished(self) -> Self:
+        """Return the runs that are queued or at work."""
+        return self.filter(status__in=Run.UNFINISHED)
+
+    def with_leftovers(self) -> Self:
+        """Return the runs that succeeded and left something in Neon to clean up."""
+        return self.filter(status=Run.Status.SUCCEEDED, state__has_key="leftover")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a run as people see it; ``seconds`` is None until it has finished."""
+
+    name: str
+    label: str
+    state: str
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A step that is to be done; ``again`` when an earlier attempt began it and may have had an effect."""
+
+    again: bool
+
+
+def plan(kind: str) -> list[dict[str, str | None]]:
+    """Return the steps of a new run of that kind."""
+    steps = {
+        Run.Kind.START: {
+            "create": "Create the Neon project",
+            "apply": "Apply the first prompt",
+            "snapshot": "Take a snapshot",
+            "record": "Record the checkpoint",
+        },
+        Run.Kind.ADVANCE: {
+            "apply": "Apply the prompt",
+            "snapshot": "Take a snapshot",
+            "record": "Record the checkpoint",
+        },
+        Run.Kind.RESTORE: {
+            "restore": "Restore the snapshot",
+            "verify": "Compare with the checkpoint",
+            "record": "Record where the database is",
+        },
+    }[Run.Kind(kind)]
+    return [
+        {"name": name, "label": label, "state": "waiting", "started": None, "finished": None}
+        for name, label in steps.items()
+    ]
+
+
+class Run(models.Model):
+    """A long action, durable: its steps, and what finished steps produced, so that any worker can resume it."""
+
+    class Kind(models.TextChoices):
+        START = "start"
+        ADVANCE = "advance"
+        RESTORE = "restore"
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+
+    UNFINISHED = (Status.QUEUED, Status.RUNNING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="runs")
+    project = models.ForeignKey(Project, on_delete=models.SET_NULL, null=True, related_name="runs")
+    kind = models.CharField(max_length=10, choices=Kind)
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    steps = models.JSONField(default=list, help_text="Each step's name, label, state, start and finish.")
+    state = models.JSONField(default=dict, help_text="Ids that finished steps produced.")
+    target = models.ForeignKey(Checkpoint, on_delete=models.SET_NULL, null=True, related_name="+")
+    result = models.ForeignKey(Checkpoint, on_delete=models.SET_NULL, null=True, related_name="+")
+    error = models.TextField(blank=True, help_text="What happened, in a sentence for people.")
+    detail = models.TextField(blank=True, help_text="The fault, for whoever looks into it.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        indexes = (models.Index(fields=["status", "created_at"], name="run_by_status"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["owner"],
+                condition=Q(status__in=["queued", "running"]),
+                name="one_unfinished_run_per_owner",
+                violation_error_message="Another action of yours is still at work.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {str(self.pk)[:8]}"
+
+    def get_absolute_url(self) -> str:
+        """Return the run's progress page."""
+        return reverse("run", args=[self.pk])
+
+    @property
+    def is_finished(self) -> bool:
+        """Tell whether the run has succeeded or failed."""
+        return self.status not in self.UNFINISHED
+
+    @property
+    def is_waiting_for_a_worker(self) -> bool:
+        """Tell whether no worker has taken the run though one should have by now."""
+        return self.status == self.Status.QUEUED and timezone.now() - self.created_at > TAKEN_WITHIN
+
+    @property
+    def seconds(self) -> float | None:
+        """Return how long the run was at work, or None while it is."""
+        if not (self.started_at and self.finished_at):
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+    @property
+    def progress(self) -> list[Step]:
+        """Return the steps for people, with their seconds."""
+        return [
+            Step(step["name"], step["label"], step["state"], _seconds_between(step["started"], step["finished"]))
+            for step in self.steps
+        ]
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Attempt | None]:
+        """Enter a step: None when an earlier attempt finished it, so that it is skipped.
+
+        The step is recorded as finished, with the run's state, when the block ends without an exception.
+        """
+        step = next(step for step in self.steps if step["name"] == name)
+        if step["state"] == "done":
+            yield None
+            return
+        attempt = Attempt(again=step["started"] is not None)
+        step["state"] = "running"
+        step["started"] = timezone.now().isoformat()
+        self.save(update_fields=["steps"])
+        yield attempt
+        step["state"] = "done"
+        step["finished"] = timezone.now().isoformat()
+        self.save(update_fields=["steps", "state"])
+
+    def begin(self) -> None:
+        """Record that a worker is at it, for the first time or again."""
+        self.status = self.Status.RUNNING
+        self.started_at = self.started_at or timezone.now()
+        self.save(update_fields=["status", "started_at"])
+
+    def succeed(self, result: Checkpoint) -> None:
+        """Record the end, and the checkpoint that the run led to."""
+        self.status, self.result, self.finished_at = self.Status.SUCCEEDED, result, timezone.now()
+        self.save(update_fields=["status", "result", "finished_at", "state"])
+
+    def fail(self, error: str, detail: str = "") -> None:
+        """Record the end: *error* is a sentence for people, *detail* the fault."""
+        for step in self.steps:
+            if step["state"] == "running":
+                step["state"] = "failed"
+                step["finished"] = timezone.now().isoformat()
+        self.status, self.error, self.detail, self.finished_at = self.Status.FAILED, error, detail, timezone.now()
+        self.save(update_fields=["status", "error", "detail", "finished_at", "steps", "state"])
+
+
+def _seconds_between(started: str | None, finished: str | None) -> float | None:
+    if not (started and finished):
+        return None
+    return (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()

@@ -1,0 +1,224 @@
+"""Django settings: the only module that reads the environment.
+
+Without ``ALLOWED_HOSTS`` the site is *local*: loopback only, plain http, a secret key of its own. With it the site is
+*production*: https, and a secret key that must be given. README.md lists every variable.
+"""
+
+import secrets
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.crypto import salted_hmac
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+
+def kept_secret_key(folder: Path) -> str:
+    """Return the secret key kept in *folder*, made once."""
+    path = folder / "secret_key"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = folder / f"secret_key.{secrets.token_hex(4)}"
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(50))
+        try:
+            path.hardlink_to(fresh)  # fails when another process was first, and never shows half a key
+        except FileExistsError:
+            pass
+        fresh.unlink()
+    return path.read_text()
+
+
+# Local or production
+
+DEBUG = env.bool("DEBUG", default=False)
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).absolute()
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+LOCAL = not ALLOWED_HOSTS
+SECRET_KEY = env.str("SECRET_KEY", default="")
+
+if LOCAL:
+    ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+    SECRET_KEY = SECRET_KEY or kept_secret_key(DATA_DIR)
+elif not SECRET_KEY:
+    raise ImproperlyConfigured("Set SECRET_KEY: it is required when ALLOWED_HOSTS is set.")
+
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# Database URIs are encrypted under the first key and read under any of them.
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[SECRET_KEY, *SECRET_KEY_FALLBACKS])
+
+# Neon, or the local control plane when there is no key
+
+NEON_API_KEY = env.str("NEON_API_KEY", default="")
+NEON_API_URL = env.str("NEON_API_URL", default="https://console.neon.tech/api/v2")
+NEON_ORG_ID = env.str("NEON_ORG_ID", default="")
+NEON_LOCAL = env.bool("NEON_LOCAL", default=LOCAL)
+NEON_LOCAL_API_KEY = env.str("NEON_LOCAL_API_KEY", default=salted_hmac("neon.local", "api key", SECRET_KEY).hexdigest())
+NEON_LOCAL_OPERATION_SECONDS = env.float("NEON_LOCAL_OPERATION_SECONDS", default=0.0)
+NEON_LOCAL_SNAPSHOT_LIMIT = env.int("NEON_LOCAL_SNAPSHOT_LIMIT", default=0)
+
+# The meta database: given, or on the embedded server
+
+EMBEDDED_POSTGRES_SETTINGS: dict[str, str] = {}
+if env.str("DATABASE_URL", default=""):
+    DATABASES = {"default": env.db_url("DATABASE_URL")}
+else:
+    DATABASES = {"default": {"ENGINE": "neon.local.backend", "NAME": "checkpoints"}}
+DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Rate limits must be counted once for all processes, so the cache is a table they share.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+
+# Applications
+
+SOCIAL_APPS = {
+    provider: {"client_id": env.str(f"{provider.upper()}_CLIENT_ID"), "secret": env.str(f"{provider.upper()}_SECRET")}
+    for provider in ("github", "google")
+    if env.str(f"{provider.upper()}_CLIENT_ID", default="")
+}
+
+INSTALLED_APPS = [
+    "checkpoints",
+    "contacts",
+    "neon.local",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "django_htmx",
+    "procrastinate.contrib.django",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    *(f"allauth.socialaccount.providers.{provider}" for provider in SOCIAL_APPS),
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+PROCRASTINATE_WORKER_DEFAULTS = {
+    "concurrency": 8,
+    "fetch_job_polling_interval": 0.25,  # LISTEN does not survive a restart of Postgres; polling does
+    "delete_jobs": "successful",
+}
+
+# Accounts
+
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+    *(["sesame.backends.ModelBackend"] if LOCAL else []),
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none" if LOCAL else "mandatory"
+ACCOUNT_SESSION_REMEMBER = True
+SOCIALACCOUNT_PROVIDERS = {provider: {"APPS": [app]} for provider, app in SOCIAL_APPS.items()}
+# The one-time sign-in link of start_demo: local only, once, for ten minutes.
+SESAME_MAX_AGE = 600
+SESAME_ONE_TIME = True
+
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="checkpoints@localhost")
+
+# Static files
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = False
+
+# Language and time
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# Security
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "base-uri": [NONE],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "img-src": [SELF, "data:"],
+        "script-src": [SELF],
+        "style-src": [SELF],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
+if not LOCAL:
+    CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+
+# Logging: to the console, one line each
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
+}

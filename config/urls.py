@@ -1,0 +1,5 @@
+"""Every URL of the project."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,152 @@
+"""What an app database holds, in short, so that it can be compared with its checkpoint whoever wrote since.
+
+A fingerprint has a hash of the schema, the number of rows of every table, the last value of every
+sequence, and the horizon: the transaction id from which on whatever writes is later than the fingerprint.
+Every row carries the id of the transaction that wrote it (`xmin`), and a copy of the database keeps it,
+so one scan that counts rows and those written since the horizon finds every insert, update and delete.
+
+Ids of transactions mean something along one history only: compare a database with the checkpoint that it
+was made from or returned to, never with one from another branch of the tree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from importlib import resources
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from contacts import db
+
+CATALOG = resources.files("contacts").joinpath("sql", "catalog.sql").read_bytes()
+RELATIONS = resources.files("contacts").joinpath("sql", "relations.sql").read_bytes()
+
+BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+# The search path is emptied so that names come out qualified, whatever the database's settings are.
+LIMIT = "SELECT set_config('statement_timeout', %s, true), set_config('search_path', '', true)"
+MOMENT = """
+    SELECT pg_snapshot_xmax(snapshot)::text::bigint AS horizon,
+           ARRAY(SELECT pg_snapshot_xip(snapshot)::text::bigint) AS in_progress
+    FROM pg_current_snapshot() AS snapshot
+"""
+COUNT = sql.SQL("SELECT count(*) AS rows, 0 AS written FROM ONLY {table}")
+# `xmin` has 32 bits and no order, and keeps its value when the row is frozen. `age` is how many
+# transactions ago it was, modulo 2^32 and signed: later than the horizon means between 1 and the
+# horizon's own age. Rows older than two billion transactions come out negative, the permanent ids 1 and 2
+# as the largest number: rightly outside.
+COUNT_WRITTEN = sql.SQL("""
+    SELECT count(*) AS rows,
+           count(*) FILTER (
+               WHERE age(xmin) BETWEEN 1 AND age(%(horizon)s::xid) OR xmin = ANY (%(in_progress)s::xid[])
+           ) AS written
+    FROM ONLY {table}
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a database held at one moment; `in_progress` are the transactions that had not ended then."""
+
+    schema: str
+    tables: dict[str, int]
+    sequences: dict[str, int | None]
+    horizon: int
+    in_progress: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as what JSON can hold."""
+        return asdict(self) | {"in_progress": list(self.in_progress)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Fingerprint:
+        """Return the fingerprint that `to_json` turned into *data*."""
+        return cls(**data | {"in_progress": tuple(data["in_progress"])})
+
+
+@dataclass(frozen=True, slots=True)
+class TableDifference:
+    """A table that is not as it was; the number of rows is None where the table does not exist."""
+
+    name: str
+    rows_then: int | None
+    rows_now: int | None
+    rows_written: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How a database differs from its fingerprint; false when it does not."""
+
+    schema_changed: bool
+    tables: tuple[TableDifference, ...]
+    sequences: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.schema_changed or self.tables or self.sequences)
+
+
+def take(uri: str, *, seconds: float = db.STATEMENT_SECONDS) -> Fingerprint:
+    """Return the fingerprint of a database; no statement takes longer than *seconds*.
+
+    Raises AppDatabaseError.
+    """
+    fingerprint, _ = db.read(uri, lambda connection: _look(connection, None, seconds))
+    return fingerprint
+
+
+def compare(uri: str, then: Fingerprint, *, seconds: float = db.STATEMENT_SECONDS) -> Difference:
+    """Say how a database differs from what it was; no statement takes longer than *seconds*.
+
+    Raises AppDatabaseError.
+    """
+    now, written = db.read(uri, lambda connection: _look(connection, then, seconds))
+    tables = (
+        TableDifference(name, then.tables.get(name), now.tables.get(name), written.get(name, 0))
+        for name in sorted(then.tables.keys() | now.tables.keys())
+    )
+    return Difference(
+        schema_changed=then.schema != now.schema,
+        tables=tuple(table for table in tables if table.rows_then != table.rows_now or table.rows_written),
+        sequences=tuple(sorted({name for name, _ in then.sequences.items() ^ now.sequences.items()})),
+    )
+
+
+def _look(
+    connection: db.Connection, since: Fingerprint | None, seconds: float
+) -> tuple[Fingerprint, dict[str, int]]:
+    """Return the fingerprint of this moment, and per table how many rows were written since an earlier one.
+
+    An error leaves the transaction open; the pool then closes the connection.
+    """
+    with connection.pipeline():
+        connection.execute(BEGIN)
+        connection.execute(LIMIT, [f"{seconds * 1000:.0f}"])
+        cursors = [connection.cursor(row_factory=dict_row) for _ in range(3)]
+        for cursor, query in zip(cursors, (MOMENT, CATALOG, RELATIONS), strict=True):
+            cursor.execute(query)
+        [moment], [catalog], relations = (cursor.fetchall() for cursor in cursors)
+        counts = {
+            row["name"]: connection.cursor(row_factory=dict_row).execute(*_count(row, since))
+            for row in relations
+            if not row["is_sequence"]
+        }
+        connection.execute("COMMIT")
+        rows = {name: cursor.fetchall()[0] for name, cursor in counts.items()}
+    fingerprint = Fingerprint(
+        schema=catalog["hash"],
+        tables={name: row["rows"] for name, row in rows.items()},
+        sequences={row["name"]: row["last_value"] for row in relations if row["is_sequence"]},
+        horizon=moment["horizon"],
+        in_progress=tuple(moment["in_progress"]),
+    )
+    return fingerprint, {name: row["written"] for name, row in rows.items()}
+
+
+def _count(relation: dict[str, Any], since: Fingerprint | None) -> tuple[sql.Composed, dict[str, Any]]:
+    table = sql.Identifier(relation["schema"], relation["relation"])
+    if since is None:
+        return COUNT.format(table=table), {}
+    horizon, *in_progress = (str(xid % 2**32) for xid in (since.horizon, *since.in_progress))
+    return COUNT_WRITTEN.format(table=table), {"horizon": horizon, "in_progress": in_progress}

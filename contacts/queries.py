@@ -1,0 +1,119 @@
+"""What is done with contacts: list, get, add, change, remove, for every version alike."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.rows import class_row, kwargs_row
+
+from contacts import db
+from contacts.errors import NotFound
+from contacts.schema import COLUMNS, TABLE
+from contacts.types import Column, Contact, Overview
+from contacts.versions import Version
+
+LIST = sql.SQL("SELECT {columns} FROM {table} ORDER BY lower(name), name, id")
+GET = sql.SQL("SELECT {columns} FROM {table} WHERE id = %(id)s")
+ADD = sql.SQL("INSERT INTO {table} ({fields}) VALUES ({values}) RETURNING {columns}")
+CHANGE = sql.SQL("UPDATE {table} SET {assignments} WHERE id = %(id)s RETURNING {columns}")
+REMOVE = sql.SQL("DELETE FROM {table} WHERE id = %(id)s")
+
+
+def overview(uri: str, version: Version) -> Overview:
+    """Return the contacts and the columns of all tables, in one round trip.
+
+    Raises AppDatabaseError; TableMissing when the database does not have what this version has.
+    """
+
+    def work(connection: db.Connection) -> Overview:
+        with (
+            connection.pipeline(),
+            connection.cursor(row_factory=kwargs_row(_contact)) as contacts,
+            connection.cursor(row_factory=class_row(Column)) as columns,
+        ):
+            contacts.execute(_list(version))
+            columns.execute(COLUMNS)
+            return Overview(contacts.fetchall(), columns.fetchall())
+
+    return db.read(uri, work)
+
+
+def list_contacts(uri: str, version: Version) -> list[Contact]:
+    """Return all contacts by name; raises AppDatabaseError."""
+
+    def work(connection: db.Connection) -> list[Contact]:
+        with connection.cursor(row_factory=kwargs_row(_contact)) as cursor:
+            return cursor.execute(_list(version)).fetchall()
+
+    return db.read(uri, work)
+
+
+def get(uri: str, version: Version, id: UUID) -> Contact:
+    """Return one contact; raises AppDatabaseError, NotFound among them."""
+    statement = GET.format(columns=_columns(version), table=TABLE)
+    return db.read(uri, lambda connection: _one(connection, statement, {"id": id}))
+
+
+def add(uri: str, version: Version, values: Mapping[str, object]) -> Contact:
+    """Add a contact and return it; raises AppDatabaseError, DuplicateEmail among them."""
+    parameters = _parameters(version, values)
+    statement = ADD.format(
+        table=TABLE,
+        fields=sql.SQL(", ").join(map(sql.Identifier, parameters)),
+        values=sql.SQL(", ").join(map(sql.Placeholder, parameters)),
+        columns=_columns(version),
+    )
+    return db.write(uri, lambda connection: _one(connection, statement, parameters))
+
+
+def change(uri: str, version: Version, id: UUID, values: Mapping[str, object]) -> Contact:
+    """Change the given fields of a contact and return it.
+
+    Raises AppDatabaseError, NotFound and DuplicateEmail among them.
+    """
+    parameters = _parameters(version, values)
+    assignments = [
+        sql.SQL("{} = {}").format(sql.Identifier(field), sql.Placeholder(field)) for field in parameters
+    ]
+    statement = CHANGE.format(
+        table=TABLE, assignments=sql.SQL(", ").join(assignments), columns=_columns(version)
+    )
+    return db.write(uri, lambda connection: _one(connection, statement, {**parameters, "id": id}))
+
+
+def remove(uri: str, id: UUID) -> None:
+    """Delete a contact; raises AppDatabaseError, NotFound among them."""
+    statement = REMOVE.format(table=TABLE)
+    if not db.write(uri, lambda connection: connection.execute(statement, {"id": id}).rowcount):
+        raise NotFound("no such contact")
+
+
+def _list(version: Version) -> sql.Composed:
+    return LIST.format(columns=_columns(version), table=TABLE)
+
+
+def _columns(version: Version) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, ("id", *version.fields)))
+
+
+def _parameters(version: Version, values: Mapping[str, object]) -> dict[str, object]:
+    """Check the fields' names, and make arrays lists: psycopg takes a tuple for a row."""
+    unknown = values.keys() - set(version.fields)
+    if unknown or not values:
+        raise ValueError(
+            f"{version.name} has {', '.join(version.fields)}, not {', '.join(sorted(unknown)) or 'nothing'}."
+        )
+    return {field: list(value) if isinstance(value, tuple) else value for field, value in values.items()}
+
+
+def _one(connection: db.Connection, statement: sql.Composed, parameters: Mapping[str, object]) -> Contact:
+    with connection.cursor(row_factory=kwargs_row(_contact)) as cursor:
+        contact = cursor.execute(statement, parameters).fetchone()
+    if contact is None:
+        raise NotFound("no such contact")
+    return contact
+
+
+def _contact(*, tags: list[str] | None = None, **columns: Any) -> Contact:
+    return Contact(**columns, tags=tuple(tags or ()))

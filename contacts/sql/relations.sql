@@ -1,0 +1,18 @@
+-- Where the rows and the numbers of users are: tables by storage, and sequences with the value they gave out last.
+SELECT
+    n.nspname AS schema,
+    c.relname AS relation,
+    format('%I.%I', n.nspname, c.relname) AS name,
+    c.relkind = 'S' AS is_sequence,
+    CASE WHEN c.relkind = 'S' THEN pg_sequence_last_value(c.oid) END AS last_value
+FROM pg_class AS c
+INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE
+    c.relkind IN ('r', 'm', 'S')
+    AND n.nspname NOT LIKE 'pg\_%'
+    AND n.nspname <> 'information_schema'
+    AND NOT EXISTS (
+        SELECT FROM pg_depend AS d
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+    )
+ORDER BY name COLLATE "C"

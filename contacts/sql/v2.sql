@@ -1,0 +1,17 @@
+-- Role and company.
+ALTER TABLE public.contacts
+    ADD COLUMN IF NOT EXISTS role text NOT NULL DEFAULT '',
+    ADD COLUMN IF NOT EXISTS company text NOT NULL DEFAULT '';
+
+-- Only what is still empty, so that a second run does not overwrite an edit.
+UPDATE public.contacts AS contact
+SET
+    role = coalesce(nullif(contact.role, ''), person.role),
+    company = coalesce(nullif(contact.company, ''), person.company)
+FROM (
+    VALUES
+        ('ada@example.com', 'Mathematician', 'Analytical Engine'),
+        ('alan@example.com', 'Computer scientist', 'University of Manchester'),
+        ('grace@example.com', 'Rear admiral', 'United States Navy')
+) AS person (email, role, company)
+WHERE contact.email = person.email AND (contact.role = '' OR contact.company = '');

@@ -1,0 +1,1 @@
+"""The local control plane: Neon's API, spoken over an embedded Postgres."""

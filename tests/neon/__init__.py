@@ -1,0 +1,1 @@
+"""Tests of the Neon client, its flows and the local control plane."""

@@ -1,0 +1,134 @@
+"""How operations are waited for."""
+
+from collections.abc import Callable
+
+import pytest
+from httpx import Request, Response
+
+from neon.errors import OperationFailed, WaitTimeout
+from neon.types import Operation
+from tests.neon import payloads, wire
+from tests.neon.payloads import listing
+
+OPERATIONS = f"/projects/{payloads.PROJECT}/operations"
+
+
+def handed(*statuses: str) -> list[Operation]:
+    """Return operations 1, 2, ... as an answer handed them over."""
+    return [
+        Operation.from_json(payloads.operation(number, status)) for number, status in enumerate(statuses, 1)
+    ]
+
+
+@pytest.mark.parametrize("operations", [[], handed("finished"), handed("finished", "skipped")])
+def test_settle_makes_no_call_when_all_have_finished(api, neon, time, operations):
+    neon.settle(payloads.PROJECT, operations)
+
+    assert time.slept == []
+
+
+def test_settle_first_looks_after_a_moment_and_with_one_call_for_all(api, neon, time):
+    route = api.get(OPERATIONS).mock(side_effect=[listing("finished", "finished", "finished")])
+
+    neon.settle(payloads.PROJECT, handed("running", "scheduling", "scheduling"))
+
+    assert route.call_count == 1
+    assert time.slept == [0.05]
+
+
+def until(time: wire.Time, seconds: float) -> Callable[[Request], Response]:
+    """Answer that the operation is running until it has run for so long."""
+    end = time.now + seconds
+    return lambda request: listing("running" if time.now < end else "finished")
+
+
+@pytest.mark.parametrize(("seconds", "most_looks"), [(0.04, 1), (0.4, 8), (1.2, 17), (5, 29), (60, 85)])
+def test_settle_looks_ever_less_often_and_ends_soon_after_the_operation(api, neon, time, seconds, most_looks):
+    route = api.get(OPERATIONS).mock(side_effect=until(time, seconds))
+    start = time.now
+
+    neon.settle(payloads.PROJECT, handed("running"))
+
+    assert time.now - start - seconds <= min(max(seconds / 8, 0.05), 1) + 1e-6
+    assert time.slept == sorted(time.slept)
+    assert time.slept[0] == 0.05
+    assert max(time.slept) <= 1
+    assert route.call_count <= most_looks
+
+
+def test_settle_gives_up_at_its_deadline_and_names_what_is_pending(api, neon, time):
+    api.get(OPERATIONS).mock(side_effect=until(time, 10_000))
+    start = time.now
+
+    with pytest.raises(WaitTimeout, match=r"^after 300 s still pending: create_timeline$") as caught:
+        neon.settle(payloads.PROJECT, handed("running"))
+
+    assert time.now - start == pytest.approx(300)
+    assert caught.value.sentence == "Neon did not finish its work in time. It may still do so."
+
+
+@pytest.mark.parametrize("status", ["failed", "error", "cancelled"])
+def test_settle_names_the_operation_that_failed(api, neon, status):
+    api.get(OPERATIONS).mock(side_effect=[listing("finished", "running"), listing("finished", status)])
+
+    with pytest.raises(OperationFailed) as caught:
+        neon.settle(payloads.PROJECT, handed("running", "scheduling"))
+
+    assert (caught.value.action, caught.value.operation_status) == ("create_timeline", status)
+    assert caught.value.sentence == "Neon could not finish its operation create_timeline."
+
+
+def test_settle_fails_at_once_when_an_answer_brings_a_failure(api, neon):
+    with pytest.raises(OperationFailed):
+        neon.settle(payloads.PROJECT, handed("error", "running"))
+
+
+def test_settle_waits_on_while_neon_tries_again(api, neon):
+    again = payloads.operation(1, "failed", failures_count=1, retry_at=payloads.MOMENT)
+    route = api.get(OPERATIONS).mock(
+        side_effect=[Response(200, json=payloads.operations(again)), listing("running"), listing("finished")]
+    )
+
+    neon.settle(payloads.PROJECT, handed("running"))
+
+    assert route.call_count == 3
+
+
+def test_settle_does_not_take_an_unknown_status_for_done(api, neon):
+    route = api.get(OPERATIONS).mock(side_effect=[listing("pondering"), listing("finished")])
+
+    neon.settle(payloads.PROJECT, handed("running"))
+
+    assert route.call_count == 2
+
+
+def test_settle_heeds_only_its_own_operations(api, neon):
+    others = [payloads.operation(8, "failed"), payloads.operation(9, "running")]
+    body = payloads.operations(*others, payloads.operation(1, "finished"))
+    route = api.get(OPERATIONS).respond(json=body)
+
+    neon.settle(payloads.PROJECT, handed("running"))
+
+    assert route.call_count == 1
+
+
+def test_settle_waits_for_an_operation_that_the_list_does_not_show_yet(api, neon):
+    api.get(OPERATIONS).mock(side_effect=[listing(), listing("finished")])
+
+    neon.settle(payloads.PROJECT, handed("running"))
+
+
+def test_settle_of_a_project_looks_at_once_and_waits_for_all_that_is_pending(api, neon, time):
+    api.get(OPERATIONS).mock(side_effect=[listing("finished", "running"), listing("finished", "finished")])
+
+    neon.settle(payloads.PROJECT)
+
+    assert time.slept == [0.05]
+
+
+def test_settle_of_a_project_is_not_failed_by_the_past(api, neon, time):
+    api.get(OPERATIONS).mock(side_effect=[listing("failed", "cancelled", "error", "finished")])
+
+    neon.settle(payloads.PROJECT)
+
+    assert time.slept == []

@@ -1,0 +1,15 @@
+"""Settings of the tests: the site's own, with a Postgres server of their own in a temporary folder."""
+
+import os
+import tempfile
+from pathlib import Path
+
+# Whatever the developer's shell or .env says, tests run locally, and never beside the data of a running demo.
+for name in ("ALLOWED_HOSTS", "DATABASE_URL", "DEBUG", "NEON_API_KEY", "NEON_ORG_ID"):
+    os.environ[name] = ""
+os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="checkpoints-test-")
+
+from config.settings import *  # noqa: E402, F403
+
+EMBEDDED_POSTGRES_SETTINGS = {"fsync": "off"}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
