@@ -3,15 +3,20 @@
 import base64
 import functools
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
+if TYPE_CHECKING:
+    _TextField = models.TextField[str, str]
+else:
+    _TextField = models.TextField
 
-class EncryptedTextField(models.TextField[str, str]):
+
+class EncryptedTextField(_TextField):
     """Text that only holders of one of ``FIELD_ENCRYPTION_KEYS`` can read; written under the first of them.
 
     Raises ImproperlyConfigured when a value was written under none of the keys, instead of handing back ciphertext.
@@ -29,7 +34,9 @@ class EncryptedTextField(models.TextField[str, str]):
         try:
             return _cipher(tuple(settings.FIELD_ENCRYPTION_KEYS)).decrypt(value.encode()).decode()
         except InvalidToken:
-            message = f"{self.model.__name__}.{self.name} was encrypted under a key that is not in FIELD_ENCRYPTION_KEYS."
+            message = (
+                f"{self.model.__name__}.{self.name} was encrypted under a key that is not in FIELD_ENCRYPTION_KEYS."
+            )
             raise ImproperlyConfigured(message) from None
 
 

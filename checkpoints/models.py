@@ -260,7 +260,12 @@ class Run(models.Model):
     def progress(self) -> list[Step]:
         """Return the steps for people, with their seconds."""
         return [
-            Step(step["name"], step["label"], step["state"], _seconds_between(step["started"], step["finished"]))
+            Step(
+                step["name"],
+                step["label"],
+                step["state"],
+                _seconds_between(step["started"], step["finished"]),
+            )
             for step in self.steps
         ]
 
@@ -300,7 +305,12 @@ class Run(models.Model):
             if step["state"] == "running":
                 step["state"] = "failed"
                 step["finished"] = timezone.now().isoformat()
-        self.status, self.error, self.detail, self.finished_at = self.Status.FAILED, error, detail, timezone.now()
+        self.status, self.error, self.detail, self.finished_at = (
+            self.Status.FAILED,
+            error,
+            detail,
+            timezone.now(),
+        )
         self.save(update_fields=["status", "error", "detail", "finished_at", "steps", "state"])
 
 

@@ -77,7 +77,10 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", 
 # Applications
 
 SOCIAL_APPS = {
-    provider: {"client_id": env.str(f"{provider.upper()}_CLIENT_ID"), "secret": env.str(f"{provider.upper()}_SECRET")}
+    provider: {
+        "client_id": env.str(f"{provider.upper()}_CLIENT_ID"),
+        "secret": env.str(f"{provider.upper()}_SECRET"),
+    }
     for provider in ("github", "google")
     if env.str(f"{provider.upper()}_CLIENT_ID", default="")
 }

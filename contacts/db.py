@@ -14,7 +14,7 @@ import select
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import conninfo, errors, pq
@@ -50,7 +50,7 @@ PASSING = re.compile(
 # ... and these do not. What matches either is safe to quote, and nothing else is.
 LASTING = re.compile("password authentication failed|Connection refused|timeout expired|resolve host")
 
-Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 T = TypeVar("T")
 
 
@@ -210,10 +210,7 @@ def _ours(error: psycopg.Error, connection: Connection) -> AppDatabaseError:
         case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():
             return Busy(detail)
         case (
-            errors.UndefinedTable()
-            | errors.UndefinedColumn()
-            | errors.InvalidSchemaName()
-            | errors.DatatypeMismatch()
+            errors.UndefinedTable() | errors.UndefinedColumn() | errors.InvalidSchemaName() | errors.DatatypeMismatch()
         ):
             return TableMissing(detail)
         case errors.UniqueViolation() if error.diag.constraint_name == "contacts_email_key":

@@ -15,8 +15,7 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 from typing import Any
 
-from psycopg import sql
-from psycopg.rows import dict_row
+from psycopg import Cursor, sql
 
 from contacts import db
 
@@ -27,20 +26,22 @@ BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 # The search path is emptied so that names come out qualified, whatever the database's settings are.
 LIMIT = "SELECT set_config('statement_timeout', %s, true), set_config('search_path', '', true)"
 MOMENT = """
-    SELECT pg_snapshot_xmax(snapshot)::text::bigint AS horizon,
-           ARRAY(SELECT pg_snapshot_xip(snapshot)::text::bigint) AS in_progress
+    SELECT
+        pg_snapshot_xmax(snapshot)::text::bigint,
+        ARRAY(SELECT pg_snapshot_xip(snapshot)::text::bigint)
     FROM pg_current_snapshot() AS snapshot
 """
-COUNT = sql.SQL("SELECT count(*) AS rows, 0 AS written FROM ONLY {table}")
+COUNT = sql.SQL("SELECT count(*), 0 FROM ONLY {table}")
 # `xmin` has 32 bits and no order, and keeps its value when the row is frozen. `age` is how many
 # transactions ago it was, modulo 2^32 and signed: later than the horizon means between 1 and the
 # horizon's own age. Rows older than two billion transactions come out negative, the permanent ids 1 and 2
 # as the largest number: rightly outside.
 COUNT_WRITTEN = sql.SQL("""
-    SELECT count(*) AS rows,
-           count(*) FILTER (
-               WHERE age(xmin) BETWEEN 1 AND age(%(horizon)s::xid) OR xmin = ANY (%(in_progress)s::xid[])
-           ) AS written
+    SELECT
+        count(*),
+        count(*) FILTER (
+            WHERE age(xmin) BETWEEN 1 AND age(%(horizon)s::xid) OR xmin = ANY (%(in_progress)s::xid[])
+        )
     FROM ONLY {table}
 """)
 
@@ -113,40 +114,37 @@ def compare(uri: str, then: Fingerprint, *, seconds: float = db.STATEMENT_SECOND
     )
 
 
-def _look(
-    connection: db.Connection, since: Fingerprint | None, seconds: float
-) -> tuple[Fingerprint, dict[str, int]]:
+def _look(connection: db.Connection, since: Fingerprint | None, seconds: float) -> tuple[Fingerprint, dict[str, int]]:
     """Return the fingerprint of this moment, and per table how many rows were written since an earlier one.
 
     An error leaves the transaction open; the pool then closes the connection.
     """
+    moment, catalog, relations = (connection.cursor() for _ in range(3))
     with connection.pipeline():
         connection.execute(BEGIN)
         connection.execute(LIMIT, [f"{seconds * 1000:.0f}"])
-        cursors = [connection.cursor(row_factory=dict_row) for _ in range(3)]
-        for cursor, query in zip(cursors, (MOMENT, CATALOG, RELATIONS), strict=True):
-            cursor.execute(query)
-        [moment], [catalog], relations = (cursor.fetchall() for cursor in cursors)
-        counts = {
-            row["name"]: connection.cursor(row_factory=dict_row).execute(*_count(row, since))
-            for row in relations
-            if not row["is_sequence"]
-        }
+        moment.execute(MOMENT)
+        catalog.execute(CATALOG)
+        relations.execute(RELATIONS)
+    [(horizon, in_progress)] = moment
+    [(schema,)] = catalog
+    sequences, counts = {}, {}
+    with connection.pipeline():
+        for namespace, relation, name, is_sequence, last_value in relations:
+            if is_sequence:
+                sequences[name] = last_value
+            else:
+                counts[name] = _count(connection, sql.Identifier(namespace, relation), since)
         connection.execute("COMMIT")
-        rows = {name: cursor.fetchall()[0] for name, cursor in counts.items()}
-    fingerprint = Fingerprint(
-        schema=catalog["hash"],
-        tables={name: row["rows"] for name, row in rows.items()},
-        sequences={row["name"]: row["last_value"] for row in relations if row["is_sequence"]},
-        horizon=moment["horizon"],
-        in_progress=tuple(moment["in_progress"]),
-    )
-    return fingerprint, {name: row["written"] for name, row in rows.items()}
+    rows = {name: cursor.fetchall()[0] for name, cursor in counts.items()}
+    tables = {name: count for name, (count, _) in rows.items()}
+    written = {name: later for name, (_, later) in rows.items()}
+    return Fingerprint(schema, tables, sequences, horizon, tuple(in_progress)), written
 
 
-def _count(relation: dict[str, Any], since: Fingerprint | None) -> tuple[sql.Composed, dict[str, Any]]:
-    table = sql.Identifier(relation["schema"], relation["relation"])
+def _count(connection: db.Connection, table: sql.Identifier, since: Fingerprint | None) -> Cursor[tuple[Any, ...]]:
     if since is None:
-        return COUNT.format(table=table), {}
+        return connection.execute(COUNT.format(table=table))
+    # An xid is the lower 32 bits of what a fingerprint has.
     horizon, *in_progress = (str(xid % 2**32) for xid in (since.horizon, *since.in_progress))
-    return COUNT_WRITTEN.format(table=table), {"horizon": horizon, "in_progress": in_progress}
+    return connection.execute(COUNT_WRITTEN.format(table=table), {"horizon": horizon, "in_progress": in_progress})

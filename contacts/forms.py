@@ -86,9 +86,7 @@ class ContactForm(forms.Form):
     email = EmailField(missing="Enter an email address.", label="Email", max_length=EMAIL_LENGTH)
     role = TextField(required=False, label="Role")
     company = TextField(required=False, label="Company")
-    tags = TagsField(
-        required=False, label="Tags", max_length=TAGS_LENGTH, help_text="Separate tags with commas"
-    )
+    tags = TagsField(required=False, label="Tags", max_length=TAGS_LENGTH, help_text="Separate tags with commas")
 
     def __init__(
         self,
@@ -106,9 +104,7 @@ class ContactForm(forms.Form):
         self.fields["email"].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false"}
 
     @classmethod
-    def for_contact(
-        cls, version: Version, contact: Contact, data: Mapping[str, Any] | None = None
-    ) -> ContactForm:
+    def for_contact(cls, version: Version, contact: Contact, data: Mapping[str, Any] | None = None) -> ContactForm:
         """Return the form that edits *contact*, with ids of its own beside other forms on the page."""
         initial = {name: getattr(contact, name) for name in version.fields}
         return cls(version, data, initial=initial, auto_id=f"contact-{contact.id}-%s")

@@ -28,12 +28,13 @@ def overview(uri: str, version: Version) -> Overview:
 
     def work(connection: db.Connection) -> Overview:
         with (
-            connection.pipeline(),
             connection.cursor(row_factory=kwargs_row(_contact)) as contacts,
             connection.cursor(row_factory=class_row(Column)) as columns,
         ):
-            contacts.execute(_list(version))
-            columns.execute(COLUMNS)
+            with connection.pipeline():
+                contacts.execute(_list(version))
+                columns.execute(COLUMNS)
+            # Fetching inside the pipeline would cost a round trip more.
             return Overview(contacts.fetchall(), columns.fetchall())
 
     return db.read(uri, work)
@@ -73,12 +74,8 @@ def change(uri: str, version: Version, id: UUID, values: Mapping[str, object]) -
     Raises AppDatabaseError, NotFound and DuplicateEmail among them.
     """
     parameters = _parameters(version, values)
-    assignments = [
-        sql.SQL("{} = {}").format(sql.Identifier(field), sql.Placeholder(field)) for field in parameters
-    ]
-    statement = CHANGE.format(
-        table=TABLE, assignments=sql.SQL(", ").join(assignments), columns=_columns(version)
-    )
+    assignments = [sql.SQL("{} = {}").format(sql.Identifier(field), sql.Placeholder(field)) for field in parameters]
+    statement = CHANGE.format(table=TABLE, assignments=sql.SQL(", ").join(assignments), columns=_columns(version))
     return db.write(uri, lambda connection: _one(connection, statement, {**parameters, "id": id}))
 
 

@@ -36,9 +36,7 @@ def revert(uri: str, version: Version, keep: Collection[str]) -> None:
     if version == FIRST:
         raise ValueError("The first version has nothing before it to return to.")
     drops = [
-        sql.SQL("DROP COLUMN IF EXISTS {}").format(sql.Identifier(name))
-        for name in version.added
-        if name not in keep
+        sql.SQL("DROP COLUMN IF EXISTS {}").format(sql.Identifier(name)) for name in version.added if name not in keep
     ]
     if drops:
         statement = sql.SQL("ALTER TABLE IF EXISTS {} {}").format(TABLE, sql.SQL(", ").join(drops))

@@ -77,9 +77,7 @@ class Neon:
         self.settle(project_id, created.operations)
         return created.snapshot
 
-    def restore(
-        self, project_id: str, snapshot_id: str, *, target_branch_id: str, lookup: bool = False
-    ) -> Branch:
+    def restore(self, project_id: str, snapshot_id: str, *, target_branch_id: str, lookup: bool = False) -> Branch:
         """Put a snapshot in place of the default branch, wait for it, and return the new default branch.
 
         The replaced branch keeps its id and its data; whoever has verified the restore deletes it.
@@ -137,14 +135,10 @@ class Neon:
 def connect() -> Neon:
     """Return the way to Neon of this process, or without a key, to the local control plane."""
     if settings.NEON_API_KEY:
-        return Neon(
-            Client(settings.NEON_API_KEY, base_url=settings.NEON_API_URL, org_id=settings.NEON_ORG_ID or None)
-        )
+        return Neon(Client(settings.NEON_API_KEY, base_url=settings.NEON_API_URL, org_id=settings.NEON_ORG_ID or None))
     from neon.local.transport import LocalTransport  # the plane is not loaded where Neon itself is used
 
-    return Neon(
-        Client(settings.NEON_LOCAL_API_KEY, base_url="http://neon.local/api/v2", transport=LocalTransport())
-    )
+    return Neon(Client(settings.NEON_LOCAL_API_KEY, base_url="http://neon.local/api/v2", transport=LocalTransport()))
 
 
 def upkeep() -> None:

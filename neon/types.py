@@ -58,9 +58,7 @@ class Project:
     @classmethod
     def from_json(cls, data: object) -> Project:
         """Parse a project."""
-        return cls(
-            id=need(data, "id", str), name=need(data, "name", str), created_at=moment(data, "created_at")
-        )
+        return cls(id=need(data, "id", str), name=need(data, "name", str), created_at=moment(data, "created_at"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,12 @@ class EmbeddedPostgres:
             self._run(
                 "pg_ctl",
                 "start",
-                *(f"--pgdata={self._cluster}", f"--log={log}", f"--timeout={START_SECONDS}", f"--options={options}"),
+                *(
+                    f"--pgdata={self._cluster}",
+                    f"--log={log}",
+                    f"--timeout={START_SECONDS}",
+                    f"--options={options}",
+                ),
             )
         deadline = time.monotonic() + START_SECONDS
         while not _answers(address):
@@ -197,7 +202,10 @@ class EmbeddedPostgres:
         return True
 
     def _stop(self) -> None:
-        for mode in ("fast", "immediate"):  # an immediate stop loses nothing, it only makes the next start recover
+        for mode in (
+            "fast",
+            "immediate",
+        ):  # an immediate stop loses nothing, it only makes the next start recover
             arguments = ("stop", f"--pgdata={self._cluster}", f"--mode={mode}", f"--timeout={STOP_SECONDS}")
             if self._run("pg_ctl", *arguments, check=False) == 0:
                 return

@@ -85,9 +85,7 @@ def test_get_operation(api, client):
 
 
 def test_list_operations_asks_for_one_page(api, client):
-    route = api.get(f"{P}/operations").respond(
-        json=payloads.operations(payloads.operation(2), payloads.operation(1))
-    )
+    route = api.get(f"{P}/operations").respond(json=payloads.operations(payloads.operation(2), payloads.operation(1)))
 
     operations = client.list_operations(payloads.PROJECT, limit=50)
 

@@ -10,9 +10,7 @@ from neon.errors import UnexpectedResponse
 from neon.types import Project
 from tests.neon import payloads, wire
 
-PROJECT = Project(
-    payloads.PROJECT, "checkpoints-7-0a1b2c3d", created_at=datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
-)
+PROJECT = Project(payloads.PROJECT, "checkpoints-7-0a1b2c3d", created_at=datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC))
 
 
 def test_create_sends_name_and_version(api, client):
@@ -132,9 +130,7 @@ def test_a_needed_field_that_is_missing_or_wrong_is_named(api, client, field, va
     body = {"project": payloads.project(**{field: value})}
     api.get("/projects/p").respond(json=body, headers={"x-neon-ret-request-id": "req-1"})
 
-    with pytest.raises(
-        UnexpectedResponse, match=rf"^GET /projects/p: 200 no usable field {field}$"
-    ) as caught:
+    with pytest.raises(UnexpectedResponse, match=rf"^GET /projects/p: 200 no usable field {field}$") as caught:
         client.get_project("p")
 
     assert (caught.value.status, caught.value.request_id) == (200, "req-1")

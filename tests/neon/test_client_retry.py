@@ -89,9 +89,7 @@ def test_other_refusals_are_not_repeated(api, client, status):
     assert route.call_count == 1
 
 
-@pytest.mark.parametrize(
-    "answer", [refuse(429), refuse(503), refuse(500), httpx.ReadTimeout, httpx.ConnectError]
-)
+@pytest.mark.parametrize("answer", [refuse(429), refuse(503), refuse(500), httpx.ReadTimeout, httpx.ConnectError])
 def test_two_retries_and_no_more(api, client, answer):
     route = api.get("/projects/p").mock(side_effect=[answer] * 9)
 
@@ -201,9 +199,7 @@ def test_what_is_neither_seconds_nor_a_date_is_not_heeded(api, client, time, hea
 def test_the_wait_is_a_random_share_of_its_ceiling(api, time):
     api.post("/projects").mock(side_effect=[refuse(423), refuse(423), refuse(423), MADE])
     shares = iter([0.0, 0.5, 0.25, 0.9])
-    client = Client(
-        wire.KEY, base_url=wire.API, clock=time.clock, sleep=time.sleep, random=lambda: next(shares)
-    )
+    client = Client(wire.KEY, base_url=wire.API, clock=time.clock, sleep=time.sleep, random=lambda: next(shares))
 
     write(client)
 

@@ -20,9 +20,7 @@ def test_create_project_waits_and_takes_the_connection_string_of_the_answer(api,
     api.post("/projects").respond(
         201, json=payloads.created_project(payloads.operation(1), payloads.operation(2, "scheduling"))
     )
-    looks = api.get(OPERATIONS).mock(
-        side_effect=[listing("finished", "running"), listing("finished", "finished")]
-    )
+    looks = api.get(OPERATIONS).mock(side_effect=[listing("finished", "running"), listing("finished", "finished")])
 
     database = neon.create_project("checkpoints-7-0a1b2c3d")
 
@@ -125,9 +123,7 @@ def test_snapshot_makes_one_where_no_earlier_attempt_came_through(api, neon):
 def test_restore_gives_the_new_default_branch_when_all_operations_are_done(api, neon):
     operations = [payloads.operation(1), payloads.operation(2, "scheduling")]
     api.post(RESTORE).respond(json=payloads.restored("br-new", *operations))
-    looks = api.get(OPERATIONS).mock(
-        side_effect=[listing("finished", "running"), listing("finished", "finished")]
-    )
+    looks = api.get(OPERATIONS).mock(side_effect=[listing("finished", "running"), listing("finished", "finished")])
 
     branch = neon.restore(payloads.PROJECT, payloads.SNAPSHOT, target_branch_id=payloads.BRANCH)
 

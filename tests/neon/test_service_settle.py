@@ -15,9 +15,7 @@ OPERATIONS = f"/projects/{payloads.PROJECT}/operations"
 
 def handed(*statuses: str) -> list[Operation]:
     """Return operations 1, 2, ... as an answer handed them over."""
-    return [
-        Operation.from_json(payloads.operation(number, status)) for number, status in enumerate(statuses, 1)
-    ]
+    return [Operation.from_json(payloads.operation(number, status)) for number, status in enumerate(statuses, 1)]
 
 
 @pytest.mark.parametrize("operations", [[], handed("finished"), handed("finished", "skipped")])
@@ -42,7 +40,8 @@ def until(time: wire.Time, seconds: float) -> Callable[[Request], Response]:
     return lambda request: listing("running" if time.now < end else "finished")
 
 
-@pytest.mark.parametrize(("seconds", "most_looks"), [(0.04, 1), (0.4, 8), (1.2, 17), (5, 29), (60, 85)])
+# A look every 0.05 s up to 0.4 s, then each an eighth further on up to 8 s, then one a second.
+@pytest.mark.parametrize(("seconds", "most_looks"), [(0.04, 1), (0.4, 9), (1.2, 18), (5, 30), (60, 87)])
 def test_settle_looks_ever_less_often_and_ends_soon_after_the_operation(api, neon, time, seconds, most_looks):
     route = api.get(OPERATIONS).mock(side_effect=until(time, seconds))
     start = time.now

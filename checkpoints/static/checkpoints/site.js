@@ -3,21 +3,23 @@
 (() => {
   const banner = document.getElementById("offline");
 
-  const failed = (kind) => (event) => {
-    // Whoever asks again later, as the progress of a run does, says so with a "retry" trigger.
+  const fail = (kind) => (event) => {
+    // Whoever is to ask again, as the progress of a run is, has a trigger for this.
     htmx.trigger(event.detail.elt, "retry");
-    for (const line of banner.children) line.hidden = !line.matches(kind);
-    banner.hidden = false;
+    for (const line of banner.querySelectorAll("p")) line.hidden = !line.matches(kind);
+    banner.showPopover();
   };
-  document.addEventListener("htmx:sendError", failed("[data-send-error]"));
-  document.addEventListener("htmx:responseError", failed("[data-response-error]"));
+  document.addEventListener("htmx:sendError", fail("[data-send-error]"));
+  document.addEventListener("htmx:responseError", fail("[data-response-error]"));
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.shouldSwap) banner.hidden = true;
+    if (event.detail.shouldSwap) banner.hidePopover();
   });
 
   document.addEventListener("htmx:afterSettle", (event) => {
+    const invalid = event.detail.elt.querySelector("[aria-invalid=true]");
     const next = event.detail.requestConfig?.elt.dataset.focus;
-    if (next && document.activeElement === document.body) document.querySelector(next)?.focus();
+    if (invalid) invalid.focus();
+    else if (next && document.activeElement === document.body) document.querySelector(next)?.focus();
   });
 
   document.addEventListener("htmx:load", () => {

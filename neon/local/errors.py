@@ -1,0 +1,52 @@
+"""The errors that the plane answers with, as Neon words them."""
+
+from http import HTTPStatus
+
+
+class PlaneError(Exception):
+    """A refusal with its status and Neon's machine-readable code, which is empty more often than not."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = ""
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
+class BadRequest(PlaneError):
+    """The request cannot be understood."""
+
+
+class Unauthorized(PlaneError):
+    """The key is missing or wrong."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class NotFound(PlaneError):
+    """There is no such thing."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class Unprocessable(PlaneError):
+    """The request is understood and refused: a limit, a rule."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class Locked(PlaneError):
+    """Another operation of the project is running."""
+
+    status = HTTPStatus.LOCKED
+
+    def __init__(self) -> None:
+        super().__init__("project already has running conflicting operations, scheduling of new ones is prohibited")
+
+
+class NotImplementedHere(PlaneError):
+    """Neon can do this and the plane cannot."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED

@@ -1,0 +1,25 @@
+"""Role passwords, encrypted in the plane's memory."""
+
+import base64
+import hashlib
+
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+
+
+def encrypt(password: str) -> str:
+    """Encrypt under the first of ``FIELD_ENCRYPTION_KEYS``."""
+    return _cipher().encrypt(password.encode()).decode()
+
+
+def decrypt(token: str) -> str:
+    """Decrypt what ``encrypt`` made.
+
+    Raises cryptography.fernet.InvalidToken when none of the keys fits.
+    """
+    return _cipher().decrypt(token.encode()).decode()
+
+
+def _cipher() -> MultiFernet:
+    keys = [hashlib.sha256(key.encode()).digest() for key in settings.FIELD_ENCRYPTION_KEYS]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])

@@ -1,0 +1,245 @@
+import json
+
+import psycopg
+import pytest
+
+from contacts import db, fingerprint, schema
+from contacts.errors import Unavailable
+from contacts.fingerprint import Difference, Fingerprint, TableDifference
+from contacts.versions import get
+from tests.contacts.conftest import on_server
+
+SAME = Difference(schema_changed=False, tables=(), sequences=())
+
+
+@pytest.fixture
+def then(uri, execute):
+    """The fingerprint of a database at v1 that has a second table with a sequence."""
+    execute("CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL)")
+    execute("INSERT INTO notes (text) SELECT 'note ' || n FROM generate_series(1, 10) AS n")
+    return fingerprint.take(uri)
+
+
+def test_a_fingerprint_says_what_is_there(then):
+    assert then.tables == {"public.contacts": 3, "public.notes": 10}
+    assert then.sequences == {"public.notes_id_seq": 10}
+    assert len(then.schema) == 64
+    assert then.horizon > 0
+
+
+def test_a_fingerprint_survives_json(then):
+    assert Fingerprint.from_json(json.loads(json.dumps(then.to_json()))) == then
+
+
+def test_nothing_written_is_no_difference(uri, then):
+    difference = fingerprint.compare(uri, then)
+    assert difference == SAME
+    assert not difference
+
+
+@pytest.mark.parametrize(
+    ("statement", "rows_now", "rows_written"),
+    [
+        ("INSERT INTO contacts (name, email) VALUES ('New', 'new@example.com')", 4, 1),
+        ("UPDATE contacts SET name = name WHERE email = 'ada@example.com'", 3, 1),
+        ("DELETE FROM contacts WHERE email = 'ada@example.com'", 2, 0),
+        ("WITH gone AS (DELETE FROM contacts RETURNING *) SELECT count(*) FROM gone", 0, 0),
+        ("DELETE FROM contacts; INSERT INTO contacts (name, email) SELECT n, n FROM generate_series(1, 3) n", 3, 3),
+        ("CREATE TEMP TABLE k AS TABLE contacts; TRUNCATE contacts; INSERT INTO contacts TABLE k", 3, 3),
+        ("DO $$ BEGIN UPDATE contacts SET name = 'x'; EXCEPTION WHEN OTHERS THEN NULL; END $$", 3, 3),
+    ],
+    ids=["insert", "update", "delete", "delete all", "replace", "reload", "subtransaction"],
+)
+def test_what_was_written_is_found(uri, execute, then, statement, rows_now, rows_written):
+    execute(statement)
+    difference = fingerprint.compare(uri, then)
+    assert difference
+    assert difference == Difference(
+        False, (TableDifference("public.contacts", 3, rows_now, rows_written),), ()
+    )
+
+
+def test_what_was_rolled_back_is_no_difference(uri, execute, then):
+    execute("BEGIN; INSERT INTO contacts (name, email) VALUES ('New', 'new@example.com'); ROLLBACK")
+    execute("BEGIN; DELETE FROM contacts; ROLLBACK")
+    assert fingerprint.compare(uri, then) == SAME
+
+
+def test_reading_and_locking_rows_is_no_difference(uri, execute, then):
+    execute("SELECT * FROM contacts FOR UPDATE")
+    execute("ANALYZE contacts")
+    assert fingerprint.compare(uri, then) == SAME
+
+
+def test_a_write_that_was_under_way_is_found_once_it_is_committed(uri, execute):
+    execute("BEGIN; UPDATE contacts SET name = 'x' WHERE email = 'ada@example.com'")
+    then = fingerprint.take(uri)
+    assert fingerprint.compare(uri, then) == SAME
+    execute("COMMIT")
+    assert fingerprint.compare(uri, then).tables == (TableDifference("public.contacts", 3, 3, 1),)
+
+
+@pytest.mark.parametrize("command", ["VACUUM (FREEZE)", "VACUUM (FULL, FREEZE)", "CLUSTER contacts USING contacts_pkey"])
+def test_tidying_up_is_no_difference_and_hides_none(uri, execute, then, command):
+    execute(command)
+    assert fingerprint.compare(uri, then) == SAME
+    execute("UPDATE contacts SET name = 'x'")
+    execute("VACUUM (FREEZE)")
+    assert fingerprint.compare(uri, then).tables[0].rows_written == 3
+
+
+def test_a_used_sequence_is_found(uri, execute, then):
+    execute("SELECT nextval('notes_id_seq')")
+    assert fingerprint.compare(uri, then) == Difference(False, (), ("public.notes_id_seq",))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE contacts ADD COLUMN extra text",
+        "ALTER TABLE contacts ALTER COLUMN name DROP NOT NULL",
+        "ALTER TABLE contacts ALTER COLUMN name SET DEFAULT 'x'",
+        "ALTER TABLE contacts RENAME COLUMN name TO full_name",
+        "ALTER TABLE contacts ADD CHECK (name <> '')",
+        "ALTER TABLE contacts ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY mine ON contacts USING (true)",
+        "CREATE INDEX ON contacts (lower(name))",
+        "CREATE VIEW names AS SELECT name FROM contacts",
+        "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int)",
+        "CREATE TYPE mood AS ENUM ('good', 'bad')",
+        "CREATE TYPE pair AS (a int, b int)",
+        "CREATE DOMAIN short AS text CHECK (length(VALUE) < 9)",
+        "CREATE RULE quiet AS ON DELETE TO contacts DO INSTEAD NOTHING",
+        "CREATE SCHEMA other",
+        "ALTER SEQUENCE notes_id_seq INCREMENT 2",
+        "CREATE TRIGGER t BEFORE UPDATE ON contacts FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    ],
+)
+def test_a_change_of_the_schema_is_found(uri, execute, then, statement):
+    execute(statement)
+    assert fingerprint.compare(uri, then) == Difference(True, (), ())
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("CREATE VIEW v AS SELECT 1 AS a", "CREATE OR REPLACE VIEW v AS SELECT 2 AS a"),
+        (
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2'",
+        ),
+        ("CREATE TYPE mood AS ENUM ('good', 'bad')", "ALTER TYPE mood ADD VALUE 'fair' BEFORE 'bad'"),
+        ("CREATE DOMAIN short AS text", "ALTER DOMAIN short SET NOT NULL"),
+    ],
+)
+def test_a_changed_definition_is_found(uri, execute, before, after):
+    execute(before)
+    then = fingerprint.take(uri)
+    assert fingerprint.compare(uri, then) == SAME
+    execute(after)
+    assert fingerprint.compare(uri, then) == Difference(True, (), ())
+
+
+def test_tables_that_came_and_went_are_found(uri, execute, then):
+    execute("DROP TABLE notes")
+    execute("CREATE SCHEMA other")
+    execute("CREATE TABLE other.things AS SELECT 1 AS a")
+    assert fingerprint.compare(uri, then) == Difference(
+        True,
+        (TableDifference("other.things", None, 1, 1), TableDifference("public.notes", 10, None, 0)),
+        ("public.notes_id_seq",),
+    )
+
+
+def test_names_may_be_odd(uri, execute):
+    execute('CREATE SCHEMA "Odd ""schema"" %s"')
+    execute('CREATE TABLE "Odd ""schema"" %s"."a.b %(x)s {}" ("çol" serial)')
+    then = fingerprint.take(uri)
+    execute('INSERT INTO "Odd ""schema"" %s"."a.b %(x)s {}" DEFAULT VALUES')
+    assert fingerprint.compare(uri, then) == Difference(
+        False,
+        (TableDifference('"Odd ""schema"" %s"."a.b %(x)s {}"', 0, 1, 1),),
+        ('"Odd ""schema"" %s"."a.b %(x)s {}_çol_seq"',),
+    )
+
+
+def test_partitions_and_children_are_counted_once_each(uri, execute):
+    execute("CREATE TABLE log (day int) PARTITION BY RANGE (day)")
+    execute("CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (1) TO (2)")
+    execute("CREATE TABLE animals (name text)")
+    execute("CREATE TABLE cats () INHERITS (animals)")
+    then = fingerprint.take(uri)
+    execute("INSERT INTO log VALUES (1)")
+    execute("INSERT INTO cats VALUES ('Tom')")
+    assert fingerprint.compare(uri, then).tables == (
+        TableDifference("public.cats", 0, 1, 1),
+        TableDifference("public.log_1", 0, 1, 1),
+    )
+
+
+def test_an_empty_database_has_an_empty_fingerprint(empty_uri):
+    then = fingerprint.take(empty_uri)
+    assert (then.tables, then.sequences) == ({}, {})
+    assert fingerprint.compare(empty_uri, then) == SAME
+    schema.apply(empty_uri, get("v1"))
+    assert fingerprint.compare(empty_uri, then) == Difference(
+        True, (TableDifference("public.contacts", None, 3, 3),), ()
+    )
+
+
+def test_a_copy_does_not_differ_until_it_is_written_to(databases, uri, name, execute, then):
+    execute("VACUUM (FREEZE) notes")
+    db.forget(uri)
+    execute.__self__.close()
+    with databases.made(name) as copy:
+        assert fingerprint.compare(databases.uri(copy), then) == SAME
+        assert fingerprint.take(databases.uri(copy)).schema == then.schema
+        with psycopg.connect(databases.uri(copy), autocommit=True) as connection:
+            connection.execute("UPDATE notes SET text = text WHERE id < 3")
+        assert fingerprint.compare(databases.uri(copy), then).tables == (
+            TableDifference("public.notes", 10, 10, 2),
+        )
+
+
+def test_a_step_that_was_reverted_leaves_the_schema_as_it_was(uri, then):
+    before = schema.contact_columns(uri)
+    schema.apply(uri, get("v2"))
+    assert fingerprint.compare(uri, then).schema_changed
+    schema.revert(uri, get("v2"), before)
+    assert not fingerprint.compare(uri, then).schema_changed
+
+
+def test_the_search_path_of_the_database_does_not_matter(uri, execute, name, then):
+    execute(f"ALTER DATABASE {name} SET search_path TO pg_catalog")
+    db.forget(uri)
+    assert fingerprint.compare(uri, then) == SAME
+
+
+def test_what_extensions_own_is_not_the_users(databases, uri, name):
+    before = fingerprint.take(uri)
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA kept")
+    address = psycopg.conninfo.conninfo_to_dict(uri)
+    assert address["dbname"] == name
+    assert fingerprint.compare(uri, before).tables == ()
+
+
+def test_the_statement_limit_is_the_callers(uri, execute):
+    execute("CREATE TABLE many AS SELECT generate_series(1, 100000)")
+    then = fingerprint.take(uri)
+    with pytest.raises(Unavailable):
+        fingerprint.compare(uri, then, seconds=0.001)
+    assert fingerprint.compare(uri, then) == SAME
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 2**31 - 10])
+def test_rows_of_any_age_are_judged_by_the_lower_half_of_the_horizon(uri, then, ahead):
+    """A counter that has passed 2^32 gives rows the same 32 bits as one that has not."""
+    later_epoch = Fingerprint(then.schema, then.tables, then.sequences, then.horizon + 2**32)
+    assert fingerprint.compare(uri, later_epoch) == SAME
+
+
+def test_a_fingerprint_says_nothing_about_other_databases(uri, then):
+    assert on_server("SELECT count(*) FROM pg_database")[0][0] > 1
+    assert fingerprint.compare(uri, then) == SAME
