@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,10 +27,6 @@ class ProjectQuerySet(models.QuerySet["Project"]):
     def current(self, owner: Any) -> "Project | None":
         """Return the owner's newest project: a restart makes the new one before it deletes the old one."""
         return self.filter(owner=owner).select_related("owner", "head").order_by("-created_at").first()
-
-    def superseded(self, project: "Project") -> Self:
-        """Return the older projects of the same owner, whose Neon projects are to be deleted."""
-        return self.filter(owner=project.owner_id, created_at__lt=project.created_at)
 
 
 class Project(models.Model):
@@ -82,9 +78,9 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         def line(checkpoint: Checkpoint | None) -> list[Entry]:
             entries = []
             while checkpoint:
-                first, *others = children[checkpoint.pk] or [None]
-                entries.append(Entry(checkpoint, [line(other) for other in others]))
-                checkpoint = first
+                following = children[checkpoint.pk]
+                entries.append(Entry(checkpoint, [line(other) for other in following[1:]]))
+                checkpoint = following[0] if following else None
             return entries
 
         return [entry for root in children[None] for entry in line(root)]
@@ -140,8 +136,8 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(status__in=Run.UNFINISHED)
 
     def with_leftovers(self) -> Self:
-        """Return the runs that succeeded and left something in Neon to clean up."""
-        return self.filter(status=Run.Status.SUCCEEDED, state__has_key="leftover")
+        """Return the finished runs that left something in Neon to clean up."""
+        return self.exclude(status__in=Run.UNFINISHED).filter(state__has_key="leftover")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +214,9 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
+    # Told of each step as it finishes; for whoever executes a run in a terminal.
+    listener: Callable[[Step], None] | None = None
+
     objects = RunQuerySet.as_manager()
 
     class Meta:
@@ -280,13 +279,18 @@ class Run(models.Model):
             yield None
             return
         attempt = Attempt(again=step["started"] is not None)
-        step["state"] = "running"
-        step["started"] = timezone.now().isoformat()
+        step |= {"state": "running", "started": timezone.now().isoformat()}
         self.save(update_fields=["steps"])
         yield attempt
-        step["state"] = "done"
-        step["finished"] = timezone.now().isoformat()
+        step |= {"state": "done", "finished": timezone.now().isoformat()}
         self.save(update_fields=["steps", "state"])
+        if self.listener:
+            self.listener(next(step for step in self.progress if step.name == name))
+
+    def remember(self, **facts: Any) -> None:
+        """Keep facts that a later attempt needs, before the effect that they describe."""
+        self.state.update(facts)
+        self.save(update_fields=["state"])
 
     def begin(self) -> None:
         """Record that a worker is at it, for the first time or again."""

@@ -4,6 +4,7 @@ Without ``ALLOWED_HOSTS`` the site is *local*: loopback only, plain http, a secr
 *production*: https, and a secret key that must be given. README.md lists every variable.
 """
 
+import contextlib
 import secrets
 from pathlib import Path
 
@@ -26,10 +27,8 @@ def kept_secret_key(folder: Path) -> str:
         fresh = folder / f"secret_key.{secrets.token_hex(4)}"
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_urlsafe(50))
-        try:
-            path.hardlink_to(fresh)  # fails when another process was first, and never shows half a key
-        except FileExistsError:
-            pass
+        with contextlib.suppress(FileExistsError):  # another process was first
+            path.hardlink_to(fresh)  # never shows half a key
         fresh.unlink()
     return path.read_text()
 

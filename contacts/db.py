@@ -102,7 +102,7 @@ def connect(uri: str) -> Connection:
     except (psycopg.Error, ValueError) as error:
         text = str(error)
         passing = PASSING.search(text)
-        known = re.sub('"[^"]*"', "...", passing[0]) if passing else (LASTING.search(text) or ["refused"])[0]
+        known = re.sub('"[^"]*"', "...", passing[0]) if passing else (LASTING.search(text) or [type(error).__name__])[0]
         detail = f"cannot connect: {known}"
     raise Unavailable(detail, passing=passing is not None)
 

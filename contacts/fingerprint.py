@@ -40,7 +40,7 @@ COUNT_WRITTEN = sql.SQL("""
     SELECT
         count(*),
         count(*) FILTER (
-            WHERE age(xmin) BETWEEN 1 AND age(%(horizon)s::xid) OR xmin = ANY (%(in_progress)s::xid[])
+            WHERE age(xmin) BETWEEN 1 AND age({horizon}::xid) OR xmin = ANY ({in_progress}::xid[])
         )
     FROM ONLY {table}
 """)
@@ -145,6 +145,9 @@ def _look(connection: db.Connection, since: Fingerprint | None, seconds: float) 
 def _count(connection: db.Connection, table: sql.Identifier, since: Fingerprint | None) -> Cursor[tuple[Any, ...]]:
     if since is None:
         return connection.execute(COUNT.format(table=table))
-    # An xid is the lower 32 bits of what a fingerprint has.
+    # An xid is the lower 32 bits of what a fingerprint has. Both go in as literals: next to parameters, a percent
+    # sign in a table's name would be taken for one.
     horizon, *in_progress = (str(xid % 2**32) for xid in (since.horizon, *since.in_progress))
-    return connection.execute(COUNT_WRITTEN.format(table=table), {"horizon": horizon, "in_progress": in_progress})
+    return connection.execute(
+        COUNT_WRITTEN.format(table=table, horizon=sql.Literal(horizon), in_progress=sql.Literal(in_progress))
+    )

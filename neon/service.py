@@ -106,6 +106,12 @@ class Neon:
         with suppress(NotFound):
             self.client.delete_project(project_id)
 
+    def delete_project_named(self, name: str) -> None:
+        """Have the projects of exactly that name deleted; none is fine."""
+        for project in self.client.list_projects(search=name):
+            if project.name == name:
+                self.delete_project(project.id)
+
     def settle(self, project_id: str, operations: Sequence[Operation] | None = None) -> None:
         """Wait until these operations have succeeded; with none named, until the project has none pending.
 

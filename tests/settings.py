@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from pathlib import Path
 
 # Whatever the developer's shell or .env says, tests run locally, and never beside the data of a running demo.
 for name in ("ALLOWED_HOSTS", "DATABASE_URL", "DEBUG", "NEON_API_KEY", "NEON_ORG_ID"):

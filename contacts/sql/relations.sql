@@ -15,4 +15,4 @@ WHERE
         SELECT FROM pg_depend AS d
         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
     )
-ORDER BY name COLLATE "C"
+ORDER BY n.nspname, c.relname

@@ -1,5 +1,6 @@
 """An app database of its own for every test, reached as its owner, who is no superuser."""
 
+import functools
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,16 @@ from contacts import db, schema, versions
 from neon.local import postgres
 
 
+@functools.cache
+def superuser():
+    """Return the one connection through which databases are made and dropped."""
+    return psycopg.connect(**postgres.server().address(), dbname="postgres", autocommit=True)
+
+
 def on_server(statement, *names, parameters=None):
     """Run a statement as the superuser, with the names put in as identifiers."""
-    with psycopg.connect(**postgres.server().address(), dbname="postgres", autocommit=True) as connection:
-        cursor = connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)), parameters)
-        return cursor.fetchall() if cursor.description else []
+    cursor = superuser().execute(sql.SQL(statement).format(*map(sql.Identifier, names)), parameters)
+    return cursor.fetchall() if cursor.description else []
 
 
 @dataclass
@@ -49,6 +55,7 @@ def databases() -> Iterator[Databases]:
     on_server(f"CREATE ROLE {{}} LOGIN PASSWORD '{made.password}'", made.owner)
     yield made
     on_server("DROP ROLE {}", made.owner)
+    superuser().close()
 
 
 @pytest.fixture(scope="session")

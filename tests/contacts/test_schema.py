@@ -116,3 +116,16 @@ def test_the_schema_of_the_steps_does_not_depend_on_the_search_path(uri, execute
     execute(f"ALTER DATABASE {name} SET search_path TO other")
     schema.apply(uri, get("v2"))
     assert schema.contact_columns(uri) >= {"role", "company"}
+
+
+def test_columns_are_those_of_information_schema(uri, execute):
+    execute("CREATE TABLE odd (a varchar(9) DEFAULT 'x', b numeric(4, 2), c int GENERATED ALWAYS AS (1) STORED)")
+    execute("ALTER TABLE odd ADD COLUMN d serial, DROP COLUMN b, ADD COLUMN e timestamp(0), ADD COLUMN f name")
+    execute("CREATE TABLE parts (g int NOT NULL) PARTITION BY LIST (g)")
+    rows = execute("""
+        SELECT table_name, column_name, data_type, is_nullable = 'YES', coalesce(column_default, '')
+        FROM information_schema.columns
+        WHERE table_schema = 'public'
+        ORDER BY table_name, ordinal_position
+    """).fetchall()
+    assert schema.columns(uri) == [Column(*row) for row in rows]

@@ -1,0 +1,36 @@
+"""Requests as the views know them, and answers that fit both htmx and a plain browser."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django_htmx.http import push_url, reselect, reswap, retarget
+from django_htmx.middleware import HtmxDetails
+
+
+class Request(HttpRequest):
+    """A request that went through the session, authentication and htmx middlewares."""
+
+    htmx: HtmxDetails
+    user: User  # or AnonymousUser, in views that let visitors in
+
+
+def page(
+    request: Request, template: str, context: Mapping[str, Any], *, url: str = "", status: int = 200
+) -> HttpResponse:
+    """Answer with a page; htmx takes its main element, wherever the request came from, and *url* as the address."""
+    response = render(request, template, context, status=status)
+    if request.htmx:
+        response = retarget(reselect(response, "#main"), "#main")
+        response["HX-Reswap"] = "outerHTML show:window:top"
+        response = push_url(response, url) if url else response
+    return response
+
+
+def fragment(
+    request: Request, template: str, context: Mapping[str, Any], *, into: str, status: int = 200
+) -> HttpResponse:
+    """Answer htmx with a fragment that replaces the element *into*, wherever the request came from."""
+    return reswap(retarget(render(request, template, context, status=status), into), "outerHTML")

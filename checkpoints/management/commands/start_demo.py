@@ -1,0 +1,156 @@
+"""The whole demo from one command: database, project, first checkpoint, web server and worker."""
+
+import signal
+import sys
+import time
+from argparse import ArgumentParser
+from typing import Any, NoReturn
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_email
+from django.db import Error as DatabaseError
+from django.urls import reverse
+from sesame.utils import get_query_string
+
+from checkpoints import processes, runs, services
+from checkpoints.models import Checkpoint, Project, Run, Step
+from contacts.errors import AppDatabaseError
+from neon.local.postgres import PostgresError
+
+HOST = "127.0.0.1"
+START_SECONDS = 20
+
+
+class Command(BaseCommand):
+    """Prepare, start the demo for one user, and serve."""
+
+    help = "Start the demo: prepare the databases, make the first checkpoint, serve the site."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the options."""
+        parser.add_argument("--email", default="demo@example.com", help="whose demo (default: %(default)s)")
+        parser.add_argument("--port", type=int, default=8000, help="port of the site (default: %(default)s)")
+        parser.add_argument("--reset", action="store_true", help="delete the user's project and start again")
+        parser.add_argument("--yes", action="store_true", help="do not ask before --reset deletes")
+        parser.add_argument("--no-serve", action="store_true", help="stop after the first checkpoint")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Say every expected failure in a sentence."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _leave)
+        try:
+            self._check(options)
+            self._prepare()
+            user = self._user(options["email"])
+            checkpoint = self._checkpoint(user, reset=options["reset"], agreed=options["yes"])
+            if options["no_serve"]:
+                self.stdout.write(f"http://{HOST}:{options['port']}{checkpoint.get_absolute_url()}")
+            else:
+                self._serve(user, checkpoint, options["port"])
+        except (PostgresError, DatabaseError, OSError) as error:
+            raise CommandError(str(error).strip() or type(error).__name__) from error
+
+    def _check(self, options: dict[str, Any]) -> None:
+        try:
+            validate_email(options["email"])
+        except ValidationError:
+            raise CommandError(f"--email {options['email']} is not an email address.") from None
+        if not 1 <= options["port"] <= 65535:
+            raise CommandError("--port takes a number from 1 to 65535.")
+        if not (settings.LOCAL or options["no_serve"]):
+            raise CommandError("start_demo serves a local site only. Unset ALLOWED_HOSTS, or add --no-serve.")
+
+    def _prepare(self) -> None:
+        self.stdout.write("Preparing the meta database and static files")
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("collectstatic", verbosity=0, interactive=False)
+
+    def _user(self, email: str) -> User:
+        user, created = User.objects.get_or_create(username=email, defaults={"email": email})
+        if created:
+            user.set_unusable_password()
+        user.is_staff = user.is_superuser = user.is_superuser or settings.LOCAL  # may look around in the admin
+        user.save()
+        EmailAddress.objects.get_or_create(user=user, email=email, defaults={"verified": True, "primary": True})
+        return user
+
+    def _checkpoint(self, user: User, *, reset: bool, agreed: bool) -> Checkpoint:
+        """Return where the user's database is, after making it when there is none, or anew."""
+        project = Project.objects.current(user)
+        unfinished = Run.objects.unfinished().filter(owner=user).first()
+        if project and reset and not agreed:
+            self._ask(project)
+        if project is None or reset or unfinished:
+            self._execute(unfinished or runs.begin(owner=user, kind=Run.Kind.START, project=project, queue=False))
+            project = Project.objects.current(user)
+        if project is None or project.head is None:
+            raise CommandError("There is no checkpoint yet. Run again with --reset.")
+        self._say_where(project, project.head)
+        return project.head
+
+    def _ask(self, project: Project) -> None:
+        if not sys.stdin.isatty():
+            raise CommandError("--reset deletes the project. Add --yes to agree.")
+        count = project.checkpoints.count()
+        answer = input(f"Delete {project.name}, its {count} checkpoints and all contacts in it, for good? [y/N] ")
+        if answer.strip().lower() not in {"y", "yes"}:
+            raise CommandError("Nothing was changed.")
+
+    def _execute(self, run: Run) -> None:
+        self.stdout.write("Starting the demo")
+        runs.execute(run.pk, listener=self._say_step)
+        run.refresh_from_db()
+        if run.status != Run.Status.SUCCEEDED:
+            raise CommandError(run.error or "The action is at work in another process. Try again in a moment.")
+        services.clean_up(run)
+
+    def _say_step(self, step: Step) -> None:
+        self.stdout.write(f"  {self.style.SUCCESS('✓')} {step.label}  {step.seconds:.1f} s")
+
+    def _say_where(self, project: Project, head: Checkpoint) -> None:
+        try:
+            state = "changed since" if services.differs(project, head) else "as recorded"
+        except AppDatabaseError as error:
+            state = error.sentence
+        self.stdout.write(f"The database is at {head} ({state})")
+
+    def _serve(self, user: User, checkpoint: Checkpoint, wanted: int) -> None:
+        """Run web server and worker until one of them fails or somebody says stop."""
+        port = processes.free_port(HOST, wanted)
+        if port is None:
+            raise CommandError(f"No port is free from {wanted} on. Choose another with --port.")
+        if port != wanted:
+            self.stdout.write(f"Port {wanted} is taken, so the site is on {port}")
+        children = [processes.worker(), processes.web_server(HOST, port)]
+        try:
+            self._announce(user, checkpoint, port)
+            while all(child.revive() for child in children):
+                time.sleep(0.2)
+            raise CommandError("A process of the site ended at once; its output above says why.")
+        finally:
+            for child in children:
+                child.ask_to_stop()
+            for child in children:
+                child.stop()
+
+    def _announce(self, user: User, checkpoint: Checkpoint, port: int) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not processes.answers(HOST, port):
+            if time.monotonic() > deadline:
+                raise CommandError(f"The web server did not answer within {START_SECONDS} s.")
+            time.sleep(0.05)
+        site = f"http://{HOST}:{port}"
+        self.stdout.write(f"Checkpoint  {site}{checkpoint.get_absolute_url()}")
+        self.stdout.write(f"Sign in     {site}{reverse('demo_sign_in')}{get_query_string(user)}")
+        self.stdout.write("The link works once, for ten minutes. Ctrl-C stops everything.")
+        self.stdout.flush()
+
+
+def _leave(number: int, frame: Any) -> NoReturn:
+    """Turn a signal into an ordinary exit, which stops the children and then the embedded server."""
+    raise SystemExit(0)

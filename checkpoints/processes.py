@@ -1,0 +1,83 @@
+"""The processes that the site consists of beside the one that looks after them: the web server and the worker."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+from django.conf import settings
+
+STOP_SECONDS = 3.0
+# A process that ends sooner than this would only end again.
+WORTH_RESTARTING_SECONDS = 5.0
+WEB_THREADS = 16
+
+
+class Child:
+    """A child process in a session of its own, so that it can be ended with all that it started."""
+
+    def __init__(self, name: str, *arguments: str) -> None:
+        self.name = name
+        self._command = [sys.executable, *arguments]
+        self.start()
+
+    def start(self) -> None:
+        """Start the process."""
+        self._started = time.monotonic()
+        self._process = subprocess.Popen(self._command, cwd=settings.BASE_DIR, start_new_session=True)  # noqa: S603
+
+    def revive(self) -> bool:
+        """Start the process again if it has ended; False when it ended so soon that there is no point."""
+        if self._process.poll() is None:
+            return True
+        if time.monotonic() - self._started < WORTH_RESTARTING_SECONDS:
+            return False
+        self.start()
+        return True
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM; a run that is at work goes on in the next worker."""
+        if self._process.poll() is None:
+            self._process.terminate()
+
+    def stop(self) -> None:
+        """Wait for the process to stop, and end it with its children when it does not."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(max(0.0, STOP_SECONDS))
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+def worker() -> Child:
+    """Start a worker."""
+    return Child("worker", "manage.py", "worker")
+
+
+def web_server(host: str, port: int) -> Child:
+    """Start the web server: one process, since app-database connections are pooled in a process."""
+    return Child(
+        "web server",
+        *("-m", "granian", "config.wsgi:application", "--interface", "wsgi", "--host", host, "--port", str(port)),
+        *("--workers", "1", "--blocking-threads", str(WEB_THREADS), "--log-level", "warning", "--no-ws"),
+    )
+
+
+def free_port(host: str, wanted: int, tries: int = 50) -> int | None:
+    """Return the first free port from *wanted* on, or None."""
+    for port in range(wanted, min(wanted + tries, 65536)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            return port
+    return None
+
+
+def answers(host: str, port: int) -> bool:
+    """Tell whether somebody listens there."""
+    with suppress(OSError), socket.create_connection((host, port), timeout=1):
+        return True
+    return False

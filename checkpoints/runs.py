@@ -1,0 +1,123 @@
+"""Runs: begun once per owner, executed by whoever holds the run's lock, resumed after a kill."""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from django.db import IntegrityError, InterfaceError, OperationalError, connections, transaction
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
+
+from checkpoints import services
+from checkpoints.models import Checkpoint, Project, Run, Step, plan
+from contacts.errors import AppDatabaseError
+from neon.errors import NeonError
+
+logger = logging.getLogger(__name__)
+
+VERBS = {
+    Run.Kind.START: services.start,
+    Run.Kind.ADVANCE: services.advance,
+    Run.Kind.RESTORE: services.restore,
+}
+LOOK_SECONDS = 0.01
+
+
+def begin(
+    *, owner: Any, kind: Run.Kind, project: Project | None = None, target: Checkpoint | None = None, queue: bool = True
+) -> Run:
+    """Return a new run of the owner's, queued for a worker, or the unfinished one that the owner already has.
+
+    A constraint settles double clicks: of two that come at once, one gets the other's run.
+    """
+    while True:
+        try:
+            with transaction.atomic():
+                run = Run.objects.create(owner=owner, kind=kind, project=project, target=target, steps=plan(kind))
+                if queue:
+                    enqueue("execute", run)
+                return run
+        except IntegrityError:
+            if unfinished := Run.objects.unfinished().filter(owner=owner).first():
+                return unfinished  # else it has just finished, and the way is free
+
+
+def execute(run_id: uuid.UUID, listener: Callable[[Step], None] | None = None) -> None:
+    """Execute a run to its end, unless somebody else is at it or it has ended."""
+    with _lock(run_id) as held:
+        run = Run.objects.select_related("owner", "project", "target").filter(pk=run_id).first()
+        if not held or run is None or run.is_finished:
+            return
+        run.listener = listener
+        run.begin()
+        try:
+            VERBS[Run.Kind(run.kind)](run)
+        except (NeonError, AppDatabaseError, services.FlowError) as error:
+            logger.warning("Run %s failed: %s", run.pk, error)
+            _fail(run, error.sentence, detail=f"{type(error).__name__}: {error}")
+        except (OperationalError, InterfaceError):
+            raise  # the meta database is away: the run stays as it is and is resumed
+        except Exception as error:
+            logger.exception("Run %s failed", run.pk)
+            _fail(run, "Something unexpected went wrong.", detail=type(error).__name__)
+        if "leftover" in run.state:
+            enqueue("clean_up", run)
+
+
+def resume() -> None:
+    """Queue every unfinished run once more; execution finds out whether its process died or is still at it."""
+    for run in Run.objects.unfinished().order_by("created_at"):
+        enqueue("execute", run)
+
+
+def clean_up(run_id: uuid.UUID) -> None:
+    """Delete in Neon what a finished run left."""
+    run = Run.objects.with_leftovers().filter(pk=run_id).first()
+    if run:
+        services.clean_up(run)
+
+
+def enqueue_clean_ups() -> None:
+    """Queue the clean-up of every finished run that still has something to clean up."""
+    for run in Run.objects.with_leftovers().order_by("created_at"):
+        enqueue("clean_up", run)
+
+
+def enqueue(task: str, run: Run) -> None:
+    """Hand a run to the workers, in the caller's transaction; once is enough while it waits."""
+    lock = f"{task} {run.pk}"
+    with suppress(AlreadyEnqueued), transaction.atomic():
+        app.configure_task(f"checkpoints.tasks.{task}", queueing_lock=lock).defer(run_id=str(run.pk))
+
+
+def wait(run: Run, seconds: float, *, for_news: bool = False) -> Run:
+    """Return the run once it has ended (or, *for_news*, moved on by a step), at the latest after *seconds*."""
+    seen = (run.status, run.steps)
+    deadline = time.monotonic() + seconds
+    while not run.is_finished and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+        run.refresh_from_db(fields=["status", "steps"])
+        if for_news and (run.status, run.steps) != seen:
+            break
+    run.refresh_from_db()
+    return run
+
+
+def _fail(run: Run, sentence: str, detail: str) -> None:
+    run.refresh_from_db()  # what was not saved has not happened
+    run.fail(f"{sentence} {services.undo(run)}", detail=detail)
+
+
+@contextmanager
+def _lock(run_id: uuid.UUID) -> Iterator[bool]:
+    """Hold the run's advisory lock on a session of its own, which ends with this process whatever happens."""
+    connection = connections.create_connection("default")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [f"run {run_id}"])
+            yield cursor.fetchone()[0]
+    finally:
+        connection.close()

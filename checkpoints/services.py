@@ -1,0 +1,227 @@
+"""Start, advance and restore: the only place where the meta database, an app database and Neon meet.
+
+Each is plain sequential code over a run. A step that an earlier attempt finished is skipped; one that it only began is
+repeated, and every step can be. Network and app database work stays outside transactions of the meta database.
+"""
+
+from contextlib import suppress
+
+from django.db import transaction
+
+import contacts.versions
+from checkpoints.models import Attempt, Checkpoint, Project, Run
+from contacts import db, schema
+from contacts.errors import AppDatabaseError
+from contacts.fingerprint import Fingerprint, compare, take
+from neon import service as neon
+from neon.errors import NeonError
+
+PROJECT_PREFIX = "checkpoints"
+
+
+class FlowError(Exception):
+    """An action cannot be done, for a reason that lies in the data; ``sentence`` is for people."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class Moved(FlowError):
+    """The app database is no longer at the checkpoint that the action started from."""
+
+    def __init__(self) -> None:
+        super().__init__("The database has moved to another checkpoint in the meantime.")
+
+
+class NotRestored(FlowError):
+    """The restored database is not what its checkpoint recorded."""
+
+    def __init__(self) -> None:
+        super().__init__("The restored database differs from its checkpoint.")
+
+
+def start(run: Run) -> None:
+    """Make the owner's Neon project with the first version and its checkpoint; it takes the place of an older one.
+
+    The new project is made before the old one is deleted, so that a failure leaves the old one in place.
+    """
+    version = contacts.versions.FIRST
+    uri = ""
+    with run.step("create") as attempt:
+        if attempt:
+            database = neon.connect().create_project(neon_project_name(run), lookup=attempt.again)
+            uri = database.uri
+            run.state["neon_project_id"] = database.project_id
+    neon_project_id = run.state["neon_project_id"]
+    uri = uri or neon.connect().connection_uri(neon_project_id)
+    with run.step("apply") as attempt:
+        if attempt:
+            schema.apply(uri, version)
+    with run.step("snapshot") as attempt:
+        if attempt:
+            _snapshot(run, attempt, neon_project_id, uri)
+    with transaction.atomic(), run.step("record"):
+        replaced = Project.objects.filter(owner=run.owner)
+        run.state["leftover"] = {"projects": list(replaced.values_list("neon_project_id", flat=True))}
+        replaced.delete()
+        run.project = Project.objects.create(
+            owner=run.owner, name=neon_project_name(run), neon_project_id=neon_project_id, database_url=uri
+        )
+        run.save(update_fields=["project"])
+        _record(run, run.project, version, parent=None)
+
+
+def advance(run: Run) -> None:
+    """Apply the prompt that follows the head and make a checkpoint of it, a child of the head."""
+    project, head = _project_of(run), run.target
+    if head is None or project.head_id != head.pk:
+        raise Moved
+    version = head.next_version
+    if version is None:
+        raise FlowError("That was the last prompt.")
+    with run.step("apply") as attempt:
+        if attempt:
+            if "columns" not in run.state:
+                run.remember(columns=sorted(schema.contact_columns(project.database_url)))
+            schema.apply(project.database_url, version)
+    with run.step("snapshot") as attempt:
+        if attempt:
+            _snapshot(run, attempt, project.neon_project_id, project.database_url)
+    with transaction.atomic(), run.step("record"):
+        _record(run, project, version, parent=head)
+
+
+def restore(run: Run) -> None:
+    """Put the app database back to the run's target, prove it, and leave the replaced branch to be cleaned up."""
+    project, target = _project_of(run), run.target
+    if target is None:
+        raise FlowError("That checkpoint is gone.")
+    with run.step("restore") as attempt:
+        if attempt:
+            if "branch_id" not in run.state:
+                run.remember(branch_id=neon.connect().default_branch(project.neon_project_id).id)
+            neon.connect().restore(
+                project.neon_project_id,
+                target.snapshot_id,
+                target_branch_id=run.state["branch_id"],
+                lookup=attempt.again,
+            )
+            db.forget(project.database_url)
+    with run.step("verify") as attempt:
+        if attempt and target.fingerprint:
+            difference = compare(project.database_url, Fingerprint.from_json(target.fingerprint))
+            if difference:
+                raise NotRestored
+    with transaction.atomic(), run.step("record"):
+        _move_head(project, target)
+        run.state["leftover"] = {"branches": [[project.neon_project_id, run.state["branch_id"]]]}
+        run.succeed(target)
+
+
+def differs(project: Project, head: Checkpoint) -> bool:
+    """Tell whether the app database is no longer what its head recorded; raises AppDatabaseError."""
+    return not head.fingerprint or bool(compare(project.database_url, Fingerprint.from_json(head.fingerprint)))
+
+
+def undo(run: Run) -> str:
+    """Undo what a failed run left half done, where that is possible, and say what state everything is in."""
+    match run.kind:
+        case Run.Kind.START:
+            # Asked for by name: the answer to its creation may have been lost.
+            run.state["leftover"] = {"project_names": [neon_project_name(run)]}
+            return "Nothing was changed."
+        case Run.Kind.ADVANCE:
+            return _undo_advance(run)
+        case _:
+            return _undo_restore(run)
+
+
+def clean_up(run: Run) -> None:
+    """Delete in Neon what a finished run left behind: replaced projects and branches; a second time is harmless."""
+    leftover = run.state.get("leftover", {})
+    for project_id in leftover.get("projects", []):
+        neon.connect().delete_project(project_id)
+    for name in leftover.get("project_names", []):
+        neon.connect().delete_project_named(name)
+    for project_id, branch_id in leftover.get("branches", []):
+        neon.connect().delete_branch(project_id, branch_id)
+    run.state.pop("leftover", None)
+    run.save(update_fields=["state"])
+
+
+def delete_project(project: Project) -> None:
+    """Delete a project in Neon and with it all that the site knows of it; raises NeonError."""
+    neon.connect().delete_project(project.neon_project_id)
+    db.forget(project.database_url)
+    project.delete()
+
+
+def upkeep() -> None:
+    """Let the control plane do its upkeep."""
+    neon.upkeep()
+
+
+def neon_project_name(run: Run) -> str:
+    """Return a name that only this run uses, so that a lost answer can be looked up by it."""
+    return f"{PROJECT_PREFIX}-{run.owner_id}-{str(run.pk)[:8]}"
+
+
+def _project_of(run: Run) -> Project:
+    if run.project is None:
+        raise FlowError("That project is gone.")
+    return run.project
+
+
+def _snapshot(run: Run, attempt: Attempt, neon_project_id: str, uri: str) -> None:
+    """Take fingerprint and snapshot as a pair; without a fingerprint when somebody wrote between the two."""
+    if "fingerprint" not in run.state:
+        run.remember(fingerprint=take(uri).to_json())
+    snapshot = neon.connect().snapshot(neon_project_id, str(run.pk), lookup=attempt.again)
+    run.state["snapshot_id"] = snapshot.id
+    if compare(uri, Fingerprint.from_json(run.state["fingerprint"])):
+        run.state["fingerprint"] = {}
+
+
+def _record(run: Run, project: Project, version: contacts.versions.Version, parent: Checkpoint | None) -> None:
+    checkpoint = Checkpoint.objects.create(
+        project=project,
+        parent=parent,
+        prompt=version.prompt,
+        version=version.name,
+        snapshot_id=run.state["snapshot_id"],
+        fingerprint=run.state["fingerprint"],
+    )
+    _move_head(project, checkpoint)
+    run.succeed(checkpoint)
+
+
+def _move_head(project: Project, checkpoint: Checkpoint) -> None:
+    project.head = checkpoint
+    project.save(update_fields=["head", "updated_at"])
+
+
+def _undo_advance(run: Run) -> str:
+    """Drop the columns that the prompt added: a restore of the head's snapshot would lose edits made since it."""
+    if run.project is None or run.target is None or "columns" not in run.state:
+        return "Nothing was changed."
+    version = run.target.next_version
+    try:
+        if version is not None:
+            schema.revert(run.project.database_url, version, keep=run.state["columns"])
+    except AppDatabaseError:
+        return "The prompt may have changed the database already; trying again goes on from there."
+    return "The database is as it was."
+
+
+def _undo_restore(run: Run) -> str:
+    """Find out on which side of the swap the restore failed, and record it."""
+    project, target, before = run.project, run.target, run.state.get("branch_id")
+    if project is None or target is None or before is None:
+        return "The database is as it was."
+    with suppress(NeonError):
+        if neon.connect().default_branch(project.neon_project_id).id == before:
+            return "The database is as it was."
+        _move_head(project, target)
+        return "The database that was replaced is kept in Neon."
+    return "It is not known whether the database was restored; trying again makes sure."

@@ -1,0 +1,34 @@
+"""The queue's entry points."""
+
+import uuid
+
+from procrastinate.contrib.django import app
+
+from checkpoints import runs, services
+
+
+@app.task
+def execute(run_id: str) -> None:
+    """Execute one run."""
+    runs.execute(uuid.UUID(run_id))
+
+
+@app.task
+def clean_up(run_id: str) -> None:
+    """Delete in Neon what one run left."""
+    runs.clean_up(uuid.UUID(run_id))
+
+
+@app.periodic(cron="* * * * * */10")
+@app.task(queueing_lock="upkeep")
+def upkeep(timestamp: int) -> None:
+    """Resume the runs of workers that died, and let the control plane sweep."""
+    runs.resume()
+    services.upkeep()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="clean_up_all")
+def clean_up_all(timestamp: int) -> None:
+    """Repeat the clean-ups that failed."""
+    runs.enqueue_clean_ups()

@@ -1,0 +1,67 @@
+"""Actions that start a run: start, restore, advance, and trying a failed one again."""
+
+import uuid
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+from django_htmx.http import reswap, retarget
+
+from checkpoints import access, http, runs
+from checkpoints.forms import StartForm
+from checkpoints.http import Request
+from checkpoints.models import Run
+from checkpoints.views.pages import PATIENCE_SECONDS, show_run
+
+
+@require_POST
+@login_required
+def start(request: Request) -> HttpResponse:
+    """Start the demo; asks first when the user has a project that this would delete."""
+    project = access.project(request)
+    form = StartForm(request.POST)
+    agreed = form.cleaned_data["replace"] if form.is_valid() else None
+    if project and agreed != project.pk:
+        context = {"project": project, "checkpoint_count": project.checkpoints.count()}
+        return http.page(request, "start_confirm.html", context)
+    return _follow(request, runs.begin(owner=request.user, kind=Run.Kind.START, project=project))
+
+
+@require_POST
+@login_required
+def restore(request: Request, pk: uuid.UUID) -> HttpResponse:
+    """Put the app database back to a checkpoint."""
+    target = access.checkpoint(request, pk)
+    run = runs.begin(owner=request.user, kind=Run.Kind.RESTORE, project=target.project, target=target)
+    return _follow(request, run)
+
+
+@require_POST
+@login_required
+def advance(request: Request, pk: uuid.UUID) -> HttpResponse:
+    """Apply the next prompt from a checkpoint, which must still be the head when the run gets to it."""
+    head = access.checkpoint(request, pk)
+    run = runs.begin(owner=request.user, kind=Run.Kind.ADVANCE, project=head.project, target=head)
+    return _follow(request, run)
+
+
+@require_POST
+@login_required
+def run_retry(request: Request, pk: uuid.UUID) -> HttpResponse:
+    """Begin anew what a failed run did not do."""
+    run = access.run(request, pk)
+    if run.status == Run.Status.FAILED:
+        run = runs.begin(owner=request.user, kind=Run.Kind(run.kind), project=run.project, target=run.target)
+    return _follow(request, run)
+
+
+def _follow(request: Request, run: Run) -> HttpResponse:
+    """Answer with the result if the run ends within half a second, else with its progress."""
+    run = runs.wait(run, PATIENCE_SECONDS)
+    if not request.htmx:
+        return redirect(run)
+    response = show_run(request, access.run(request, run.pk))
+    if run.status == Run.Status.SUCCEEDED:
+        return response
+    return reswap(retarget(response, "#overlay"), "innerHTML")

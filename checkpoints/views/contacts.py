@@ -1,0 +1,143 @@
+"""The contacts of the app database, as long as it stands at the checkpoint of the page."""
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+import contacts.versions
+from checkpoints import access, http
+from checkpoints.http import Request
+from checkpoints.models import Checkpoint
+from checkpoints.views.pages import checkpoint_context, show_checkpoint
+from contacts import errors, queries
+from contacts.forms import ContactForm
+
+P = ParamSpec("P")
+View = Callable[Concatenate[Request, Checkpoint, P], HttpResponse]
+
+AT_WORK = "Another action is at work on this database. Try again when it has finished."
+# What a refusal is to a browser; any other fault of the app database is a bad gateway.
+STATUS: dict[type[errors.AppDatabaseError], HTTPStatus] = {
+    errors.Busy: HTTPStatus.CONFLICT,
+    errors.NotFound: HTTPStatus.CONFLICT,
+    errors.TableMissing: HTTPStatus.CONFLICT,
+    errors.DuplicateEmail: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+
+def at_head(view: View[P]) -> Callable[..., HttpResponse]:
+    """Give the view the checkpoint that the app database stands at, and turn the database's faults into messages.
+
+    A page that the database has left, or a run at work, refuses what would get lost.
+    """
+
+    @wraps(view)
+    @login_required
+    def wrapper(request: Request, pk: uuid.UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        checkpoint = access.checkpoint(request, pk)
+        if checkpoint.pk != checkpoint.project.head_id:
+            return show_checkpoint(request, checkpoint, status=HTTPStatus.CONFLICT)
+        if request.method == "POST" and access.unfinished_run(request):
+            return _show_list(request, checkpoint, notice=AT_WORK, status=HTTPStatus.CONFLICT)
+        try:
+            return view(request, checkpoint, *args, **kwargs)
+        except errors.AppDatabaseError as error:
+            return _show_list(request, checkpoint, notice=error.sentence, status=_status(error))
+
+    return wrapper
+
+
+@require_POST
+@at_head
+def contact_add(request: Request, checkpoint: Checkpoint) -> HttpResponse:
+    """Add a contact."""
+    version = contacts.versions.get(checkpoint.version)
+    form = ContactForm(version, request.POST)
+    status = _save(form, lambda values: queries.add(checkpoint.project.database_url, version, values))
+    if status == HTTPStatus.OK:
+        return _after_change(request, checkpoint)
+    return _show_list(request, checkpoint, form=form, status=status)
+
+
+@require_safe
+@at_head
+def contact(request: Request, checkpoint: Checkpoint, id: uuid.UUID) -> HttpResponse:
+    """Show one contact's row."""
+    if not request.htmx:
+        return redirect(checkpoint)
+    return render(request, "_contact.html", _row(checkpoint, id))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@at_head
+def contact_edit(request: Request, checkpoint: Checkpoint, id: uuid.UUID) -> HttpResponse:
+    """Change a contact in its row."""
+    row = _row(checkpoint, id)
+    version = contacts.versions.get(checkpoint.version)
+    form = ContactForm.for_contact(version, row["contact"], request.POST or None)
+    status = HTTPStatus.OK
+    if request.method == "POST":
+        status = _save(form, lambda values: queries.change(checkpoint.project.database_url, version, id, values))
+        if status == HTTPStatus.OK:
+            return _after_change(request, checkpoint)
+    if request.htmx:
+        return http.fragment(request, "_contact_form.html", row | {"form": form}, into=f"#contact-{id}", status=status)
+    return render(request, "contact_edit.html", row | {"form": form}, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@at_head
+def contact_delete(request: Request, checkpoint: Checkpoint, id: uuid.UUID) -> HttpResponse:
+    """Delete a contact, after a question."""
+    if request.method == "POST":
+        queries.remove(checkpoint.project.database_url, id)
+        return _after_change(request, checkpoint)
+    template = "_contact_delete.html" if request.htmx else "contact_delete.html"
+    return render(request, template, _row(checkpoint, id))
+
+
+def _row(checkpoint: Checkpoint, id: uuid.UUID) -> dict[str, Any]:
+    version = contacts.versions.get(checkpoint.version)
+    contact = queries.get(checkpoint.project.database_url, version, id)
+    return {"checkpoint": checkpoint, "version": version, "contact": contact}
+
+
+def _save(form: ContactForm, save: Callable[[dict[str, Any]], object]) -> HTTPStatus:
+    """Save a form's values; what the database refuses becomes an error of the form, so that nothing typed is lost."""
+    if not form.is_valid():
+        return HTTPStatus.UNPROCESSABLE_ENTITY
+    try:
+        save(form.cleaned_data)
+    except errors.NotFound:
+        raise  # there is nothing left to keep the form for
+    except errors.DuplicateEmail as error:
+        form.refuse_duplicate_email()
+        return _status(error)
+    except errors.AppDatabaseError as error:
+        form.add_error(None, error.sentence)
+        return _status(error)
+    return HTTPStatus.OK
+
+
+def _after_change(request: Request, checkpoint: Checkpoint) -> HttpResponse:
+    return _show_list(request, checkpoint) if request.htmx else redirect(checkpoint)
+
+
+def _show_list(request: Request, checkpoint: Checkpoint, *, status: int = HTTPStatus.OK, **extra: Any) -> HttpResponse:
+    """Answer with the list, read again: as a fragment, or in its page."""
+    if not request.htmx:
+        return show_checkpoint(request, checkpoint, status=status, **extra)
+    context = checkpoint_context(request, checkpoint) | extra
+    return http.fragment(request, "_contacts.html", context, into="#contacts", status=status)
+
+
+def _status(error: errors.AppDatabaseError) -> HTTPStatus:
+    return STATUS.get(type(error), HTTPStatus.BAD_GATEWAY)

@@ -1,0 +1,156 @@
+"""Pages to look at: home, a checkpoint, a run; and the probes for whoever runs the site."""
+
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from procrastinate.contrib.django.models import ProcrastinateWorker
+from sesame.utils import get_user
+
+import contacts.versions
+from checkpoints import access, http, runs
+from checkpoints.http import Request
+from checkpoints.models import Checkpoint, Run
+from contacts import queries, schema
+from contacts.errors import AppDatabaseError
+from contacts.forms import ContactForm
+
+TABS = ("app", "meta", "schema")
+# Threads for app databases only, never for the ORM: a page waits for the slower of the two databases, not for both.
+app_database_threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="app-database")
+# How long an answer is held back for a run that is about to end.
+PATIENCE_SECONDS = 0.5
+WORKER_HEARTBEAT = timedelta(seconds=30)
+
+
+@require_safe
+def home(request: Request) -> HttpResponse:
+    """Say what this is, and offer to start or to go on."""
+    run = access.unfinished_run(request) if request.user.is_authenticated else None
+    context = {
+        "project": access.project(request),
+        "first": contacts.versions.FIRST,
+        "versions": contacts.versions.VERSIONS,
+        "run": run,
+    }
+    return http.page(request, "home.html", context)
+
+
+@require_safe
+@login_required
+@never_cache
+def checkpoint(request: Request, pk: uuid.UUID) -> HttpResponse:
+    """Show a checkpoint, or only one of its tabs."""
+    return show_checkpoint(request, access.checkpoint(request, pk))
+
+
+def show_checkpoint(
+    request: Request, checkpoint: Checkpoint, *, url: str = "", status: int = 200, **extra: Any
+) -> HttpResponse:
+    """Answer with a checkpoint's page, or with the tab that htmx asked for."""
+    context = checkpoint_context(request, checkpoint) | extra
+    if request.htmx and request.htmx.target == "tab":
+        return http.fragment(request, "_tab.html", context, into="#tab", status=status)
+    return http.page(request, "checkpoint.html", context, url=url, status=status)
+
+
+def checkpoint_context(request: Request, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Gather what a checkpoint's page shows, from both databases at once."""
+    project = checkpoint.project
+    tab = request.GET.get("tab", "")
+    tab = tab if tab in TABS else TABS[0]
+    version = contacts.versions.get(checkpoint.version)
+    reading: Future[Any] | None = None
+    if checkpoint.pk == project.head_id and tab == "app":
+        reading = app_database_threads.submit(queries.list_contacts, project.database_url, version)
+    elif checkpoint.pk == project.head_id and tab == "schema":
+        reading = app_database_threads.submit(schema.columns, project.database_url)
+    timeline = project.checkpoints.timeline()
+    context: dict[str, Any] = {
+        "checkpoint": checkpoint,
+        "project": project,
+        "head": project.head,
+        "is_head": checkpoint.pk == project.head_id,
+        "parent": checkpoint.parent,
+        "next": checkpoint.next,
+        "next_version": checkpoint.next_version,
+        "version": version,
+        "timeline": timeline,
+        "checkpoints": project.checkpoints.all() if tab == "meta" else [],
+        "tab": tab,
+        "form": ContactForm(version),
+        "run": access.unfinished_run(request),
+    }
+    try:
+        context["columns" if tab == "schema" else "contacts"] = reading.result() if reading else []
+    except AppDatabaseError as error:
+        context["error"] = error.sentence
+    return context
+
+
+@require_safe
+@login_required
+@never_cache
+def run(request: Request, pk: uuid.UUID) -> HttpResponse:
+    """Show a run's progress; htmx gets an answer when there is news, and the resulting page when it has succeeded."""
+    run = access.run(request, pk)
+    if request.htmx:
+        run = runs.wait(run, PATIENCE_SECONDS, for_news=True)
+    return show_run(request, run)
+
+
+def show_run(request: Request, run: Run) -> HttpResponse:
+    """Answer with what a run led to, or with its progress, or with its failure."""
+    if run.status == Run.Status.SUCCEEDED:
+        if run.result is None:
+            return redirect("home")
+        if not request.htmx:
+            return redirect(run.result)
+        result = access.checkpoint(request, run.result.pk)
+        return show_checkpoint(request, result, url=result.get_absolute_url())
+    head = run.project.head if run.project else None
+    back = head or run.target
+    context = {"run": run, "back": back.get_absolute_url() if back else "/"}
+    if not request.htmx:
+        return http.page(request, "run.html", context)
+    return http.fragment(request, "_run.html", context, into="#run")
+
+
+@require_safe
+def healthz(request: Request) -> HttpResponse:
+    """Say that this process answers."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@require_safe
+@never_cache
+def readyz(request: Request) -> HttpResponse:
+    """Say whether the meta database answers and a worker is alive."""
+    try:
+        alive = ProcrastinateWorker.objects.filter(last_heartbeat__gt=timezone.now() - WORKER_HEARTBEAT)
+        ready = {"meta_database": True, "queue": alive.exists()}
+    except DatabaseError:
+        ready = {"meta_database": False, "queue": False}
+    return JsonResponse(ready, status=200 if all(ready.values()) else 503)
+
+
+@require_safe
+@never_cache
+def demo_sign_in(request: Request) -> HttpResponse:
+    """Sign in with the link that start_demo printed: once, within ten minutes, on a local site only."""
+    user = get_user(request)
+    if user is None:
+        raise PermissionDenied("This sign-in link has been used already, or is older than ten minutes.")
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    project = access.project(request)
+    return redirect(project.head if project and project.head else "home")
