@@ -62,7 +62,7 @@ def web_server(host: str, port: int) -> Child:
     return Child(
         "web server",
         *("-m", "granian", "config.wsgi:application", "--interface", "wsgi", "--host", host, "--port", str(port)),
-        *("--workers", "1", "--blocking-threads", str(WEB_THREADS), "--log-level", "warning", "--no-ws"),
+        *("--workers", "1", "--blocking-threads", str(WEB_THREADS), "--log-level", "error", "--no-ws"),
     )
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from psycopg import sql
 
 from contacts import db, schema, versions
 from neon.local import postgres
+
+
+END_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
 
 
 @functools.cache
@@ -46,7 +50,10 @@ class Databases:
             yield name
         finally:
             db.forget(uri)
-            on_server("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+            # DROP itself would look for leftovers only every 100 ms.
+            while on_server(END_CONNECTIONS, parameters=[name]):
+                time.sleep(0.001)
+            on_server("DROP DATABASE {}", name)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from contacts import db, queries
 from contacts.errors import Busy, Unavailable
 from contacts.versions import FIRST
-from tests.contacts.conftest import on_server
+from tests.contacts.conftest import END_CONNECTIONS, on_server
 
 
 def backend(connection):
@@ -17,7 +17,9 @@ def backend(connection):
 
 
 def end_connections(name):
-    on_server("SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE datname = %s", parameters=[name])
+    """End all connections to a database, and wait until they have ended."""
+    while on_server(END_CONNECTIONS, parameters=[name]):
+        time.sleep(0.001)
 
 
 @pytest.fixture

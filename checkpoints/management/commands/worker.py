@@ -1,6 +1,5 @@
 """The worker: executes runs and periodic tasks until it is told to stop."""
 
-import asyncio
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -19,4 +18,4 @@ class Command(BaseCommand):
         runs.resume()
         # For this process only: a web process that swapped its connector would defer outside its transactions.
         with app.replace_connector(app.connector.get_worker_connector()) as worker_app:
-            asyncio.run(worker_app.run_worker_async(name="worker"))
+            worker_app.run_worker(name="worker")
