@@ -3,20 +3,15 @@
 import base64
 import functools
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
-if TYPE_CHECKING:
-    _TextField = models.TextField[str, str]
-else:
-    _TextField = models.TextField
 
-
-class EncryptedTextField(_TextField):
+class EncryptedTextField(models.TextField[str, str]):
     """Text that only holders of one of ``FIELD_ENCRYPTION_KEYS`` can read; written under the first of them.
 
     Raises ImproperlyConfigured when a value was written under none of the keys, instead of handing back ciphertext.

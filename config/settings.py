@@ -8,10 +8,13 @@ import contextlib
 import secrets
 from pathlib import Path
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.crypto import salted_hmac
+
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -22,15 +25,18 @@ env.read_env(BASE_DIR / ".env")
 def kept_secret_key(folder: Path) -> str:
     """Return the secret key kept in *folder*, made once."""
     path = folder / "secret_key"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = folder / f"secret_key.{secrets.token_hex(4)}"
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(50))
-        with contextlib.suppress(FileExistsError):  # another process was first
-            path.hardlink_to(fresh)  # never shows half a key
-        fresh.unlink()
-    return path.read_text()
+    try:
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            fresh = folder / f"secret_key.{secrets.token_hex(4)}"
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_urlsafe(50))
+            with contextlib.suppress(FileExistsError):  # another process was first
+                path.hardlink_to(fresh)  # never shows half a key
+            fresh.unlink()
+        return path.read_text()
+    except OSError as error:
+        raise ImproperlyConfigured(f"DATA_DIR {folder} cannot be used: {error.strerror}.") from error
 
 
 # Local or production
@@ -75,12 +81,13 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", 
 
 # Applications
 
+SIGN_IN_HOSTS = {"github": "https://github.com", "google": "https://accounts.google.com"}
 SOCIAL_APPS = {
     provider: {
         "client_id": env.str(f"{provider.upper()}_CLIENT_ID"),
         "secret": env.str(f"{provider.upper()}_SECRET"),
     }
-    for provider in ("github", "google")
+    for provider in SIGN_IN_HOSTS
     if env.str(f"{provider.upper()}_CLIENT_ID", default="")
 }
 
@@ -88,7 +95,6 @@ INSTALLED_APPS = [
     "checkpoints",
     "contacts",
     "neon.local",
-    "whitenoise.runserver_nostatic",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -197,7 +203,8 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
         "connect-src": [SELF],
         "font-src": [SELF],
-        "form-action": [SELF],
+        # A browser holds the redirect that follows a form to this list as well.
+        "form-action": [SELF, *(SIGN_IN_HOSTS[provider] for provider in SOCIAL_APPS)],
         "frame-ancestors": [NONE],
         "img-src": [SELF, "data:"],
         "script-src": [SELF],
@@ -220,7 +227,12 @@ if not LOCAL:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "config.logs.RedactingFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        },
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
 }

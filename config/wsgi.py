@@ -2,7 +2,10 @@
 
 import os
 
+from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
+# Management commands check the settings by themselves; a web server has to be told.
+call_command("check", verbosity=0)

@@ -95,7 +95,7 @@ def connect(uri: str) -> Connection:
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
-            "tcp_user_timeout": STATEMENT_SECONDS * 1000,
+            "tcp_user_timeout": round(STATEMENT_SECONDS * 1000),
         }
         # No prepared statements: their plans may break when a restore or a step changes the schema.
         return psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ role that owned its snapshot could open, change and drop it.
 import contextlib
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -21,7 +21,6 @@ Connection = psycopg.Connection[DictRow]
 ROLE_CONNECTION_LIMIT = 60
 CLOSE_SECONDS = 5.0
 CLOSE_LOOK_SECONDS = 0.0005
-
 
 # Grantees are kept by name: the roles of a project outlive its databases. "" stands for PUBLIC.
 PROPERTIES = """
@@ -41,33 +40,33 @@ SELECT d.datconnlimit AS connection_limit,
 FROM pg_database d
 WHERE d.datname = %s
 """
+GRANTEES = """
+SELECT DISTINCT r.rolname FROM pg_database d, aclexplode(d.datacl) a JOIN pg_roles r ON r.oid = a.grantee
+WHERE d.datname = %s AND a.grantee <> d.datdba
+"""
+# Written as they were kept: ALTER DATABASE ... SET would have to parse lists such as a search_path again.
+PUT_SETTINGS = """
+INSERT INTO pg_db_role_setting (setdatabase, setrole, setconfig)
+SELECT d.oid, coalesce(r.oid, 0), ARRAY(SELECT jsonb_array_elements_text(kept.settings))
+FROM jsonb_to_recordset(%s) AS kept (role text, settings jsonb)
+JOIN pg_database d ON d.datname = %s LEFT JOIN pg_roles r ON r.rolname = kept.role
+WHERE kept.role = '' OR r.oid IS NOT NULL
+"""
+# A session that is just starting holds a lock on its database before it shows up among the activity: look there first.
+END_SESSIONS = """
+WITH wanted AS (SELECT oid FROM pg_database WHERE datname = ANY(%(databases)s))
+SELECT pg_terminate_backend(pid) FROM (
+    SELECT pid FROM pg_locks WHERE locktype = 'object' AND classid = 'pg_database'::regclass
+                               AND objid IN (TABLE wanted) AND pid <> pg_backend_pid()
+    UNION ALL
+    SELECT pid FROM pg_stat_activity WHERE datid IN (TABLE wanted)
+) AS sessions
+"""
 
 
 def new_name(prefix: str) -> str:
     """Return a name that is unique in the cluster and tells nothing."""
     return f"{prefix}_{secrets.token_hex(8)}"
-
-
-@contextlib.contextmanager
-def making(connection: Connection, kinds: Mapping[str, str]) -> Iterator[None]:
-    """Register names (with "role" or "database") as leftovers while they are made, locked against the sweep.
-
-    Whoever publishes a name deletes its leftover row in the same transaction; a name whose row is still there after
-    a failure or a kill is swept.
-    """
-    for name, kind in kinds.items():
-        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [name])
-        connection.execute("INSERT INTO leftovers (physical_name, kind) VALUES (%s, %s)", [name, kind])
-    try:
-        yield
-    finally:
-        for name in kinds:
-            connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
-
-
-def publish(connection: Connection, names: Sequence[str]) -> None:
-    """Take names off the leftovers; in the transaction that records what they are."""
-    connection.execute("DELETE FROM leftovers WHERE physical_name = ANY(%s)", [list(names)])
 
 
 def create_role(connection: Connection, role: str, password: str) -> None:
@@ -81,12 +80,12 @@ def create_role(connection: Connection, role: str, password: str) -> None:
 
 
 def create(connection: Connection, database: str, owner: str) -> None:
-    """Make an empty database that only its owner can connect to."""
-    name = sql.Identifier(database)
-    connection.execute(sql.SQL("CREATE DATABASE {} ALLOW_CONNECTIONS false").format(name))
-    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
-    connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(owner)))
-    connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
+    """Make an empty database that accepts no connections yet."""
+    connection.execute(
+        sql.SQL("CREATE DATABASE {} OWNER {} ALLOW_CONNECTIONS false").format(
+            sql.Identifier(database), sql.Identifier(owner)
+        )
+    )
 
 
 def copy(connection: Connection, source: str, target: str) -> None:
@@ -96,32 +95,36 @@ def copy(connection: Connection, source: str, target: str) -> None:
             sql.Identifier(target), sql.Identifier(source)
         )
     )
-    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(target)))
 
 
-def close(connection: Connection, databases: Sequence[str]) -> None:
-    """Put everyone out of live databases and keep them out: block first, or a quick reconnect slips in between.
+def shut_public_out(connection: Connection, database: str) -> None:
+    """Take back what every new database grants to everybody."""
+    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+
+
+@contextlib.contextmanager
+def closed(connection: Connection, databases: Sequence[str]) -> Iterator[None]:
+    """Keep everyone out of live databases; a failure opens them again, else it is the caller who does.
 
     Raises psycopg.errors.ObjectInUse when a session is still there after five seconds.
     """
-    for name in databases:
-        allow_connections(connection, name, False)
-    connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY(%s)", [list(databases)]
-    )
+    try:
+        for name in databases:  # before the sessions are ended, or a quick reconnect slips in between
+            allow_connections(connection, name, False)
+        _end_sessions(connection, databases)
+        yield
+    except BaseException:
+        for name in databases:
+            allow_connections(connection, name, True)
+        raise
+
+
+def _end_sessions(connection: Connection, databases: Sequence[str]) -> None:
     deadline = time.monotonic() + CLOSE_SECONDS
-    while connection.execute(
-        "SELECT 1 FROM pg_stat_activity WHERE datname = ANY(%s) LIMIT 1", [list(databases)]
-    ).fetchone():
+    while connection.execute(END_SESSIONS, {"databases": list(databases)}).fetchall():
         if time.monotonic() > deadline:
             raise psycopg.errors.ObjectInUse("sessions did not end in time")
         time.sleep(CLOSE_LOOK_SECONDS)
-
-
-def reopen(connection: Connection, databases: Sequence[str]) -> None:
-    """Let people into live databases again."""
-    for name in databases:
-        allow_connections(connection, name, True)
 
 
 def allow_connections(connection: Connection, database: str, allowed: bool) -> None:
@@ -133,7 +136,16 @@ def allow_connections(connection: Connection, database: str, allowed: bool) -> N
 
 def drop(connection: Connection, database: str) -> None:
     """Drop a database, whoever is connected; none of that name is fine."""
-    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+    name = sql.Identifier(database)
+    # Its owner may have made it a template, which cannot be dropped.
+    if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate", [database]).fetchone():
+        connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(name))
+    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+
+
+def lock_out(connection: Connection, role: str) -> None:
+    """Take a role's log-in away at once; it may have to wait to be dropped."""
+    connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(sql.Identifier(role)))
 
 
 def drop_role(connection: Connection, role: str) -> None:
@@ -158,10 +170,10 @@ def rename(connection: Connection, database: str, name: str) -> None:
 
 
 def revive(connection: Connection, database: str, owner: str, kept: dict[str, Any]) -> None:
-    """Give a copy its owner and what was *kept* of its source's properties."""
+    """Open a copy under its owner, with what was *kept* of its source's properties."""
     name = sql.Identifier(database)
     connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(owner)))
-    for grant in kept["privileges"]:
+    for grant in _to_present_roles(connection, kept["privileges"]):
         connection.execute(
             sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
                 sql.SQL(grant["privilege"]),
@@ -170,30 +182,31 @@ def revive(connection: Connection, database: str, owner: str, kept: dict[str, An
                 sql.SQL(" WITH GRANT OPTION" if grant["grantable"] else ""),
             )
         )
-    # Written as they were kept: ALTER DATABASE ... SET would have to parse lists such as a search_path again.
+    if kept["settings"]:
+        connection.execute(PUT_SETTINGS, [Jsonb(kept["settings"]), database])
+    if kept["comment"] is not None:
+        connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(kept["comment"])))
     connection.execute(
-        "INSERT INTO pg_db_role_setting (setdatabase, setrole, setconfig)"
-        " SELECT d.oid, coalesce(r.oid, 0), ARRAY(SELECT jsonb_array_elements_text(kept.settings))"
-        " FROM jsonb_to_recordset(%s) AS kept (role text, settings jsonb)"
-        " JOIN pg_database d ON d.datname = %s LEFT JOIN pg_roles r ON r.rolname = kept.role"
-        " WHERE kept.role = '' OR r.oid IS NOT NULL",
-        [Jsonb(kept["settings"]), database],
+        sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true CONNECTION LIMIT {}").format(
+            name, sql.Literal(kept["connection_limit"])
+        )
     )
-    connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(kept["comment"])))
-    connection.execute(
-        sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(name, sql.Literal(kept["connection_limit"]))
-    )
+
+
+def _to_present_roles(connection: Connection, grants: list[DictRow]) -> list[DictRow]:
+    """Leave out the grants to roles that have been dropped since."""
+    names = [grant["grantee"] for grant in grants]
+    if not names:
+        return []
+    present = connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [names]).fetchall()
+    known = {"", *(row["rolname"] for row in present)}
+    return [grant for grant in grants if grant["grantee"] in known]
 
 
 def retire(connection: Connection, database: str) -> None:
-    """Make a live database the plane's own: closed, and open to nobody again."""
+    """Make a closed live database the plane's own, open to nobody again."""
     name = sql.Identifier(database)
-    allow_connections(connection, database, False)
     connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(name))
-    grantees = connection.execute(
-        "SELECT DISTINCT r.rolname FROM pg_database d, aclexplode(d.datacl) a JOIN pg_roles r ON r.oid = a.grantee"
-        " WHERE d.datname = %s AND a.grantee <> d.datdba",
-        [database],
-    ).fetchall()
+    grantees = connection.execute(GRANTEES, [database]).fetchall()
     for grantee in [sql.SQL("PUBLIC"), *(sql.Identifier(row["rolname"]) for row in grantees)]:
-        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM {}").format(name, grantee))
+        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(name, grantee))

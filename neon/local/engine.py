@@ -6,17 +6,17 @@ looks first, so that until then a connection still reaches the old data.
 """
 
 import secrets
-import string
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, LiteralString
+from typing import Any
 
 from django.conf import settings
 from psycopg.types.json import Jsonb
 
-from neon.local import databases, operations, restores, store, sweep
+from neon.local import databases, leftovers, operations, restores, store, sweep
 from neon.local.databases import Connection
 from neon.local.errors import Locked, NotFound, Unprocessable
+from neon.local.ids import new_id
 from neon.local.passwords import decrypt, encrypt
 
 Row = dict[str, Any]
@@ -24,54 +24,20 @@ Row = dict[str, Any]
 DEFAULT_BRANCH = "main"
 DEFAULT_DATABASE = "neondb"
 DEFAULT_ROLE = "neondb_owner"
-ADJECTIVES = [
-    "aged",
-    "autumn",
-    "bold",
-    "calm",
-    "cool",
-    "crimson",
-    "damp",
-    "dry",
-    "gentle",
-    "lively",
-    "misty",
-    "quiet",
-    "restless",
-    "shiny",
-    "steep",
-    "young",
-]
-NOUNS = [
-    "bar",
-    "bird",
-    "brook",
-    "cloud",
-    "dew",
-    "field",
-    "forest",
-    "glade",
-    "haze",
-    "lake",
-    "leaf",
-    "meadow",
-    "moon",
-    "night",
-    "river",
-    "star",
-]
 
 
 def create_project(name: str) -> Row:
     """Make a project with its default branch, endpoint, role and database."""
-    project_id, branch_id, endpoint_id = _new_id(""), _new_id("br-"), _new_id("ep-")
+    project_id, branch_id, endpoint_id = new_id(""), new_id("br-"), new_id("ep-")
     role, database = databases.new_name("role"), databases.new_name("db")
     password = secrets.token_urlsafe(24)
-    with store.connection() as connection, databases.making(connection, {role: "role", database: "database"}):
+    with store.connection() as connection, leftovers.making(connection, {role: "role", database: "database"}):
         databases.create_role(connection, role, password)
         databases.create(connection, database, role)
         with connection.transaction():
-            databases.publish(connection, [role, database])
+            leftovers.publish(connection, [role, database])
+            databases.shut_public_out(connection, database)
+            databases.allow_connections(connection, database, True)
             connection.execute("INSERT INTO projects (id, name) VALUES (%s, %s)", [project_id, name or project_id])
             connection.execute(
                 "INSERT INTO branches (id, project_id, name, is_default) VALUES (%s, %s, %s, true)",
@@ -119,18 +85,23 @@ def get_project(project_id: str) -> Row:
 
 def delete_project(project_id: str) -> Row:
     """Forget a project and its passwords, close its databases at once and leave them for the sweep to drop."""
-    with store.connection() as connection, _changing(connection, project_id):
-        databases.close(connection, store.served(connection, project_id))
-        with connection.transaction():
-            _leave(
-                connection,
-                "SELECT d.physical_name, 'database' FROM databases d LEFT JOIN branches b ON b.id = d.branch_id"
-                " LEFT JOIN snapshots s ON s.id = d.snapshot_id WHERE coalesce(b.project_id, s.project_id) = %s"
-                " UNION ALL SELECT physical_name, 'role' FROM roles WHERE project_id = %s",
-                project_id,
-                project_id,
-            )
-            return store.one(connection, "DELETE FROM projects WHERE id = %s RETURNING *", project_id)
+    with (
+        store.connection() as connection,
+        _changing(connection, project_id),
+        databases.closed(connection, store.served(connection, project_id)),
+        connection.transaction(),
+    ):
+        for role in store.role_names(connection, project_id).values():
+            databases.lock_out(connection, role)
+        leftovers.leave(
+            connection,
+            "SELECT d.physical_name, 'database' FROM databases d LEFT JOIN branches b ON b.id = d.branch_id"
+            " LEFT JOIN snapshots s ON s.id = d.snapshot_id WHERE coalesce(b.project_id, s.project_id) = %s"
+            " UNION ALL SELECT physical_name, 'role' FROM roles WHERE project_id = %s",
+            project_id,
+            project_id,
+        )
+        return store.one(connection, "DELETE FROM projects WHERE id = %s RETURNING *", project_id)
 
 
 def list_branches(project_id: str) -> list[Row]:
@@ -157,7 +128,7 @@ def delete_branch(project_id: str, branch_id: str) -> tuple[Row, list[Row]] | No
         if branch["is_default"]:
             raise Unprocessable("cannot delete the default branch")
         with connection.transaction():
-            _leave(connection, "SELECT physical_name, 'database' FROM databases WHERE branch_id = %s", branch_id)
+            leftovers.leave(connection, "SELECT physical_name, 'database' FROM databases WHERE branch_id = %s", branch_id)
             connection.execute("DELETE FROM branches WHERE id = %s", [branch_id])
             return branch, operations.begin(connection, project_id, [("delete_timeline", branch_id, None)])
 
@@ -168,7 +139,7 @@ def list_endpoints(project_id: str) -> list[Row]:
         return connection.execute("SELECT * FROM endpoints WHERE project_id = %s", [project_id]).fetchall()
 
 
-def connection_parameters(project_id: str, *, database: str, role: str, branch_id: str | None = None) -> dict[str, str]:
+def connection_parameters(project_id: str, *, database: str, role: str, branch_id: str = "") -> dict[str, str]:
     """Return the names in the cluster, and the password, for a database of a branch (else of the default one)."""
     with _looking(project_id) as connection:
         row = store.one(
@@ -180,29 +151,27 @@ def connection_parameters(project_id: str, *, database: str, role: str, branch_i
             project_id,
             database,
             role,
-            branch_id or "",
-            branch_id or "",
+            branch_id,
+            branch_id,
         )
         return {**row, "password": decrypt(row["password"])}
 
 
 def create_snapshot(project_id: str, branch_id: str, name: str) -> tuple[Row, list[Row]]:
     """Copy a branch's databases; it accepts no connections while they are copied."""
-    snapshot_id = _new_id("snap-")
+    snapshot_id = new_id("snap-")
     with store.connection() as connection, _changing(connection, project_id):
         store.branch(connection, project_id, branch_id)
         _check_snapshot_limit(connection, project_id)
-        live = store.databases_of_branch(connection, branch_id)
-        copies = {row["physical_name"]: databases.new_name("db") for row in live}
-        with databases.making(connection, dict.fromkeys(copies.values(), "database")):
-            databases.close(connection, list(copies))
-            try:
-                for source, copy in copies.items():
-                    databases.copy(connection, source, copy)
-            finally:
-                databases.reopen(connection, store.served(connection, project_id))
+        sources = store.databases_of_branch(connection, branch_id)
+        live = [row["physical_name"] for row in sources] if store.endpoints(connection, branch_id) else []
+        copies = {row["physical_name"]: databases.new_name("db") for row in sources}
+        making = leftovers.making(connection, dict.fromkeys(copies.values(), "database"))
+        with making, databases.closed(connection, live):
+            for source, copy in copies.items():
+                databases.copy(connection, source, copy)
             with connection.transaction():
-                databases.publish(connection, list(copies.values()))
+                leftovers.publish(connection, list(copies.values()))
                 snapshot = store.one(
                     connection,
                     "INSERT INTO snapshots (id, project_id, name, source_branch_id) VALUES (%s, %s, %s, %s) RETURNING *",
@@ -211,19 +180,18 @@ def create_snapshot(project_id: str, branch_id: str, name: str) -> tuple[Row, li
                     name or snapshot_id,
                     branch_id,
                 )
-                for row in live:
-                    kept = databases.properties(connection, row["physical_name"])
+                for row in sources:
+                    source, copy = row["physical_name"], copies[row["physical_name"]]
+                    databases.shut_public_out(connection, copy)
+                    # A replaced branch's database has lost its own properties; its row has kept them.
+                    kept = databases.properties(connection, source) if live else row["properties"]
                     connection.execute(
                         "INSERT INTO databases (snapshot_id, name, owner_name, physical_name, properties)"
                         " VALUES (%s, %s, %s, %s, %s)",
-                        [
-                            snapshot_id,
-                            row["name"],
-                            row["owner_name"],
-                            copies[row["physical_name"]],
-                            Jsonb(kept),
-                        ],
+                        [snapshot_id, row["name"], row["owner_name"], copy, Jsonb(kept)],
                     )
+                for source in live:
+                    databases.allow_connections(connection, source, True)
                 actions = [("create_branch", branch_id, None), ("timeline_archive", branch_id, None)]
                 return snapshot, operations.begin(connection, project_id, actions)
 
@@ -239,7 +207,7 @@ def list_snapshots(project_id: str) -> list[Row]:
 def delete_snapshot(project_id: str, snapshot_id: str) -> list[Row]:
     """Forget a snapshot and leave its databases for the sweep; raises NotFound."""
     with store.connection() as connection, _changing(connection, project_id), connection.transaction():
-        _leave(connection, "SELECT physical_name, 'database' FROM databases WHERE snapshot_id = %s", snapshot_id)
+        leftovers.leave(connection, "SELECT physical_name, 'database' FROM databases WHERE snapshot_id = %s", snapshot_id)
         snapshot = store.one(
             connection,
             "DELETE FROM snapshots WHERE project_id = %s AND id = %s RETURNING *",
@@ -250,7 +218,7 @@ def delete_snapshot(project_id: str, snapshot_id: str) -> list[Row]:
 
 
 def restore_snapshot(
-    project_id: str, snapshot_id: str, *, target_branch_id: str | None, name: str | None
+    project_id: str, snapshot_id: str, *, target_branch_id: str = ""
 ) -> tuple[Row, list[Row], list[Row]]:
     """Put a snapshot in the place of a branch: at once, or when the operations' time has come.
 
@@ -261,8 +229,8 @@ def restore_snapshot(
             connection, "SELECT * FROM snapshots WHERE project_id = %s AND id = %s", project_id, snapshot_id
         )
         target = store.branch(connection, project_id, target_branch_id or snapshot["source_branch_id"])
-        branch_id = _new_id("br-")
-        begun = restores.begin(connection, snapshot, target, branch_id, name)
+        branch_id = new_id("br-")
+        begun = restores.begin(connection, snapshot, target, branch_id)
         restores.finish_due(connection, project_id)
         endpoints = store.endpoints(connection, branch_id) or store.endpoints(connection, target["id"])
         return store.branch(connection, project_id, branch_id), endpoints, begun
@@ -285,8 +253,9 @@ def upkeep() -> None:
     with store.connection() as connection:
         for row in connection.execute(
             "SELECT DISTINCT project_id FROM branches WHERE finalize_at <= clock_timestamp()"
-        ):
-            restores.finish_due(connection, row["project_id"])
+        ).fetchall():
+            with sweep.apart(connection, row["project_id"]):
+                restores.finish_due(connection, row["project_id"])
         sweep.reopen_closed(connection)
         sweep.drop_leftovers(connection)
         operations.forget_old(connection)
@@ -315,20 +284,8 @@ def _changing(connection: Connection, project_id: str) -> Iterator[None]:
         yield
 
 
-def _leave(connection: Connection, query: LiteralString, *arguments: str) -> None:
-    """Hand the databases or roles that the query names over to the sweep."""
-    connection.execute("INSERT INTO leftovers (physical_name, kind) " + query, arguments)
-
-
 def _check_snapshot_limit(connection: Connection, project_id: str) -> None:
     limit = settings.NEON_LOCAL_SNAPSHOT_LIMIT
     row = store.one(connection, "SELECT count(*) AS taken FROM snapshots WHERE project_id = %s", project_id)
     if limit and row["taken"] >= limit:
         raise Unprocessable("snapshots limit exceeded", code="SNAPSHOTS_LIMIT_EXCEEDED")
-
-
-def _new_id(prefix: str) -> str:
-    """Return an id in Neon's form: two words and eight characters, which are digits for a project."""
-    alphabet = string.ascii_lowercase + string.digits if prefix else string.digits
-    tail = "".join(secrets.choice(alphabet) for _ in range(8))
-    return f"{prefix}{secrets.choice(ADJECTIVES)}-{secrets.choice(NOUNS)}-{tail}"

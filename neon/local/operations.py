@@ -14,26 +14,24 @@ Row = dict[str, Any]
 Action = tuple[str, str, str | None]  # action, branch id, endpoint id
 
 # Of the operations of one call the first runs and the others wait, until all of them are done.
-OPERATION = """
-SELECT *, CASE WHEN finish_at <= clock_timestamp() THEN 'finished'
-               WHEN position = 0 THEN 'running'
-               ELSE 'scheduling' END AS status
-FROM operations
+STATUS = """
+CASE WHEN finish_at <= clock_timestamp() THEN 'finished' WHEN position = 0 THEN 'running' ELSE 'scheduling' END
 """
+OPERATION = f"SELECT *, {STATUS} AS status FROM operations "  # noqa: S608 - two constants
+# The list is ordered and paged by time, so those of one call are a microsecond apart.
+BEGIN = f"""
+INSERT INTO operations (project_id, branch_id, endpoint_id, action, position, created_at, finish_at)
+SELECT %s, branch_id, endpoint_id, action, number - 1,
+       now() + (number - 1) * interval '1 microsecond', now() + make_interval(secs => %s)
+FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY AS wanted (action, branch_id, endpoint_id, number)
+RETURNING *, {STATUS} AS status
+"""  # noqa: S608 - two constants
 
 
 def begin(connection: Connection, project_id: str, actions: Sequence[Action]) -> list[Row]:
     """Record the operations of one call and return them."""
-    with connection.transaction():
-        for position, (action, branch_id, endpoint_id) in enumerate(actions):
-            connection.execute(
-                "INSERT INTO operations (project_id, branch_id, endpoint_id, action, position, finish_at)"
-                " VALUES (%s, %s, %s, %s, %s, now() + make_interval(secs => %s))",
-                [project_id, branch_id, endpoint_id, action, position, settings.NEON_LOCAL_OPERATION_SECONDS],
-            )
-        return connection.execute(
-            OPERATION + "WHERE project_id = %s ORDER BY created_at DESC LIMIT %s", [project_id, len(actions)]
-        ).fetchall()[::-1]
+    columns = [list(column) for column in zip(*actions, strict=True)]
+    return connection.execute(BEGIN, [project_id, settings.NEON_LOCAL_OPERATION_SECONDS, *columns]).fetchall()
 
 
 def running(connection: Connection, project_id: str) -> bool:

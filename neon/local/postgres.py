@@ -43,7 +43,7 @@ SERVER_SETTINGS = {
 }
 
 
-class PostgresError(Exception):
+class PostgresError(psycopg.OperationalError):
     """The embedded server cannot be created or started; the message is one sentence for people."""
 
 

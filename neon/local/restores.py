@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from neon.local import databases, operations, store
+from psycopg.types.json import Jsonb
+
+from neon.local import databases, leftovers, operations, store
 from neon.local.databases import Connection
 
 Row = dict[str, Any]
 
 
-def begin(connection: Connection, snapshot: Row, target: Row, branch_id: str, name: str | None) -> list[Row]:
+def begin(connection: Connection, snapshot: Row, target: Row, branch_id: str) -> list[Row]:
     """Copy the snapshot's databases to a new branch that will take the target's place; return the operations.
 
     Nobody can connect to the copies before that.
@@ -18,11 +20,13 @@ def begin(connection: Connection, snapshot: Row, target: Row, branch_id: str, na
     copies = {row["physical_name"]: databases.new_name("db") for row in sources}
     actions: list[operations.Action] = [("timeline_unarchive", target["id"], None), ("create_branch", branch_id, None)]
     actions += [("start_compute", branch_id, endpoint["id"]) for endpoint in store.endpoints(connection, target["id"])]
-    with databases.making(connection, dict.fromkeys(copies.values(), "database")):
+    with leftovers.making(connection, dict.fromkeys(copies.values(), "database")):
         for source, copy in copies.items():
             databases.copy(connection, source, copy)
         with connection.transaction():
-            databases.publish(connection, list(copies.values()))
+            leftovers.publish(connection, list(copies.values()))
+            for copy in copies.values():
+                databases.shut_public_out(connection, copy)
             begun = operations.begin(connection, project_id, actions)
             connection.execute(
                 "INSERT INTO branches (id, project_id, name, is_default, restored_from, restored_as, finalize_at)"
@@ -30,7 +34,7 @@ def begin(connection: Connection, snapshot: Row, target: Row, branch_id: str, na
                 [
                     branch_id,
                     project_id,
-                    name or f"restoring {branch_id}",
+                    f"restoring {branch_id}",
                     snapshot["id"],
                     target["id"],
                     begun[-1]["finish_at"],
@@ -58,24 +62,27 @@ def finish_due(connection: Connection, project_id: str) -> None:
 def _finish(connection: Connection, branch: Row) -> None:
     """Give the branch its target's name, default flag, endpoints and physical names; the target becomes "(old)"."""
     target = store.branch(connection, branch["project_id"], branch["restored_as"])
-    served = store.served(connection, branch["project_id"])
-    old = {row["name"]: row for row in store.databases_of_branch(connection, target["id"])}
+    # A target without an endpoint was open to nobody, and what takes its place stays so.
+    served = bool(store.endpoints(connection, target["id"]))
+    replaced = store.databases_of_branch(connection, target["id"]) if served else []
+    with databases.closed(connection, [row["physical_name"] for row in replaced]), connection.transaction():
+        for row in replaced:
+            kept = databases.properties(connection, row["physical_name"])
+            connection.execute("UPDATE databases SET properties = %s WHERE id = %s", [Jsonb(kept), row["id"]])
+            databases.retire(connection, row["physical_name"])
+        if served:
+            _revive(connection, branch, {row["name"]: row for row in replaced})
+        _hand_over(connection, target, branch)
+
+
+def _revive(connection: Connection, branch: Row, replaced: dict[str, Row]) -> None:
+    """Open the branch's databases, under the names in the cluster of those that they replace."""
     roles = store.role_names(connection, branch["project_id"])
-    try:
-        databases.close(connection, [row["physical_name"] for row in old.values()])
-        with connection.transaction():
-            for new in store.databases_of_branch(connection, branch["id"]):
-                live = new["physical_name"]
-                if replaced := old.get(new["name"]):
-                    live = _exchange(connection, replaced, new)
-                databases.revive(connection, live, roles[new["owner_name"]], new["properties"])
-                databases.allow_connections(connection, live, True)
-            for row in store.databases_of_branch(connection, target["id"]):
-                databases.retire(connection, row["physical_name"])
-            _hand_over(connection, target, branch)
-    except BaseException:
-        databases.reopen(connection, served)
-        raise
+    for new in store.databases_of_branch(connection, branch["id"]):
+        live = new["physical_name"]
+        if old := replaced.get(new["name"]):
+            live = _exchange(connection, old, new)
+        databases.revive(connection, live, roles[new["owner_name"]], new["properties"])
 
 
 def _exchange(connection: Connection, replaced: Row, new: Row) -> str:

@@ -1,40 +1,65 @@
 """What a killed process leaves, set right: closed live databases, half-made copies, databases that nothing needs."""
 
 import contextlib
+import logging
+from collections.abc import Iterator
 
 import psycopg
 
-from neon.local import databases, store
+from neon.local import databases, leftovers, store
 from neon.local.databases import Connection
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def apart(connection: Connection, name: str) -> Iterator[None]:
+    """Keep what fails for one project or database from stopping the upkeep of the others."""
+    try:
+        yield
+    except psycopg.Error:
+        if connection.closed:
+            raise
+        logger.exception("Upkeep of %s failed; the next one tries again.", name)
 
 
 def reopen_closed(connection: Connection, project_id: str | None = None) -> None:
     """Open the live databases that a kill between closing and opening left shut; of one project, or of all."""
     closed = connection.execute(
-        "SELECT DISTINCT b.project_id FROM databases d JOIN branches b ON b.id = d.branch_id"
-        " JOIN endpoints e ON e.branch_id = b.id JOIN pg_database p ON p.datname = d.physical_name"
-        " WHERE NOT p.datallowconn AND (%(project)s::text IS NULL OR b.project_id = %(project)s)",
+        "SELECT e.project_id, d.physical_name FROM databases d JOIN endpoints e ON e.branch_id = d.branch_id"
+        " JOIN pg_database p ON p.datname = d.physical_name"
+        " WHERE NOT p.datallowconn AND (%(project)s::text IS NULL OR e.project_id = %(project)s)",
         {"project": project_id},
     ).fetchall()
     for row in closed:
-        with store.project_lock(connection, row["project_id"], wait=False) as held:
-            if held:  # else somebody is at work there and opens them again
-                databases.reopen(connection, store.served(connection, row["project_id"]))
+        # When the lock is taken, somebody is at work there and opens it again.
+        with (
+            apart(connection, row["physical_name"]),
+            store.project_lock(connection, row["project_id"], wait=False) as held,
+        ):
+            # Looked up again under the lock: the project may have been deleted since.
+            if held and row["physical_name"] in store.served(connection, row["project_id"]):
+                databases.allow_connections(connection, row["physical_name"], True)
 
 
 def drop_leftovers(connection: Connection) -> None:
     """Drop every database and role that nothing refers to, but for those that somebody is just making."""
     rows = connection.execute("SELECT physical_name, kind FROM leftovers ORDER BY kind, created_at").fetchall()
     for row in rows:  # databases come before roles, which cannot go before what they own
-        name = row["physical_name"]
-        taken = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS ok", [name]).fetchone()
-        if not (taken and taken["ok"]):
-            continue
+        with apart(connection, row["physical_name"]), store.lock(connection, row["physical_name"], wait=False) as held:
+            if held:
+                _drop_leftover(connection, row["physical_name"], row["kind"])
+
+
+def _drop_leftover(connection: Connection, name: str, kind: str) -> None:
+    # Read again under the lock: it may have been published, or dropped, since.
+    if not connection.execute("SELECT 1 FROM leftovers WHERE physical_name = %s", [name]).fetchone():
+        return
+    if kind == "database":
+        databases.drop(connection, name)
+    else:
         try:
-            # Read again under the lock: it may have been published, or dropped, since.
-            if connection.execute("SELECT 1 FROM leftovers WHERE physical_name = %s", [name]).fetchone():
-                with contextlib.suppress(psycopg.errors.DependentObjectsStillExist, psycopg.errors.ObjectInUse):
-                    (databases.drop if row["kind"] == "database" else databases.drop_role)(connection, name)
-                    databases.publish(connection, [name])
-        finally:
-            connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
+            databases.drop_role(connection, name)
+        except psycopg.errors.DependentObjectsStillExist:
+            return  # another project's database still grants something to it
+    leftovers.publish(connection, [name])

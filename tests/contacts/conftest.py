@@ -14,7 +14,6 @@ from psycopg import sql
 from contacts import db, schema, versions
 from neon.local import postgres
 
-
 END_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
 
 

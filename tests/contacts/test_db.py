@@ -152,7 +152,7 @@ def test_a_lock_of_others_makes_it_busy(uri, execute, monkeypatch):
 
 
 def test_a_statement_that_takes_too_long_is_ended(uri, monkeypatch):
-    monkeypatch.setattr(db, "STATEMENT_SECONDS", 1)
+    monkeypatch.setattr(db, "STATEMENT_SECONDS", 0.2)
     with pytest.raises(Unavailable, match="QueryCanceled"):
         db.read(uri, lambda connection: connection.execute("SELECT pg_sleep(5)"))
     assert len(queries.list_contacts(uri, FIRST)) == 3

@@ -100,52 +100,40 @@ def test_a_used_sequence_is_found(uri, execute, then):
     assert fingerprint.compare(uri, then) == Difference(False, (), ("public.notes_id_seq",))
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "ALTER TABLE contacts ADD COLUMN extra text",
-        "ALTER TABLE contacts ALTER COLUMN name DROP NOT NULL",
-        "ALTER TABLE contacts ALTER COLUMN name SET DEFAULT 'x'",
-        "ALTER TABLE contacts RENAME COLUMN name TO full_name",
-        "ALTER TABLE contacts ADD CHECK (name <> '')",
-        "ALTER TABLE contacts ENABLE ROW LEVEL SECURITY",
-        "CREATE POLICY mine ON contacts USING (true)",
-        "CREATE INDEX ON contacts (lower(name))",
-        "CREATE VIEW names AS SELECT name FROM contacts",
-        "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-        "CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int)",
-        "CREATE TYPE mood AS ENUM ('good', 'bad')",
-        "CREATE TYPE pair AS (a int, b int)",
-        "CREATE DOMAIN short AS text CHECK (length(VALUE) < 9)",
-        "CREATE RULE quiet AS ON DELETE TO contacts DO INSTEAD NOTHING",
-        "CREATE SCHEMA other",
-        "ALTER SEQUENCE notes_id_seq INCREMENT 2",
-        "CREATE TRIGGER t BEFORE UPDATE ON contacts FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
-    ],
-)
-def test_a_change_of_the_schema_is_found(uri, execute, then, statement):
-    execute(statement)
-    assert fingerprint.compare(uri, then) == Difference(True, (), ())
+SCHEMA_CHANGES = [
+    "ALTER TABLE contacts ADD COLUMN extra text",
+    "ALTER TABLE contacts ALTER COLUMN name DROP NOT NULL",
+    "ALTER TABLE contacts ALTER COLUMN name SET DEFAULT 'x'",
+    "ALTER TABLE contacts RENAME COLUMN email TO mail",
+    "ALTER TABLE contacts ADD CHECK (name <> '')",
+    "ALTER TABLE contacts ENABLE ROW LEVEL SECURITY",
+    "CREATE POLICY mine ON contacts USING (true)",
+    "CREATE INDEX ON contacts (lower(name))",
+    "CREATE VIEW names AS SELECT name FROM contacts",
+    "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int)",
+    "CREATE TYPE mood AS ENUM ('good', 'bad')",
+    "CREATE TYPE pair AS (a int, b int)",
+    "CREATE DOMAIN short AS text CHECK (length(VALUE) < 9)",
+    "CREATE RULE quiet AS ON DELETE TO contacts DO INSTEAD NOTHING",
+    "CREATE SCHEMA other",
+    "ALTER SEQUENCE notes_id_seq INCREMENT 2",
+    "CREATE TRIGGER t BEFORE UPDATE ON contacts FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "CREATE OR REPLACE VIEW names AS SELECT lower(name) AS name FROM contacts",
+    "CREATE OR REPLACE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 2'",
+    "ALTER TYPE mood ADD VALUE 'fair' BEFORE 'bad'",
+    "ALTER DOMAIN short SET NOT NULL",
+    "ALTER TABLE contacts DISABLE TRIGGER t",
+    "ALTER POLICY mine ON contacts USING (false)",
+]
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("CREATE VIEW v AS SELECT 1 AS a", "CREATE OR REPLACE VIEW v AS SELECT 2 AS a"),
-        (
-            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-            "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2'",
-        ),
-        ("CREATE TYPE mood AS ENUM ('good', 'bad')", "ALTER TYPE mood ADD VALUE 'fair' BEFORE 'bad'"),
-        ("CREATE DOMAIN short AS text", "ALTER DOMAIN short SET NOT NULL"),
-    ],
-)
-def test_a_changed_definition_is_found(uri, execute, before, after):
-    execute(before)
-    then = fingerprint.take(uri)
-    assert fingerprint.compare(uri, then) == SAME
-    execute(after)
-    assert fingerprint.compare(uri, then) == Difference(True, (), ())
+def test_every_change_of_the_schema_is_found(uri, execute, then):
+    for statement in SCHEMA_CHANGES:
+        before = fingerprint.take(uri)
+        assert fingerprint.compare(uri, before) == SAME, statement
+        execute(statement)
+        assert fingerprint.compare(uri, before) == Difference(True, (), ()), statement
 
 
 def test_tables_that_came_and_went_are_found(uri, execute, then):

@@ -92,19 +92,19 @@ def test_a_required_column_of_somebody_else_makes_adding_refused(uri, execute):
 TOO_LONG_FOR_AN_INDEX = "".join(map(str, range(100_000)))
 
 
-@pytest.mark.parametrize("text", ["nul \x00", "half \ud800", TOO_LONG_FOR_AN_INDEX], ids=["nul", "half", "long"])
-def test_text_that_postgres_cannot_store_is_invalid(uri, text):
-    with pytest.raises(InvalidInput):
-        queries.add(uri, FIRST, {"name": "Name", "email": text})
+def test_text_that_postgres_cannot_store_is_invalid(uri):
+    for text in ("nul \x00", "half \ud800", TOO_LONG_FOR_AN_INDEX):
+        with pytest.raises(InvalidInput):
+            queries.add(uri, FIRST, {"name": "Name", "email": text})
 
 
-@pytest.mark.parametrize("text", ["'; DROP TABLE contacts; --", "%s %(name)s", "שלום 🎈", "\\", '"{},'])
-def test_any_other_text_comes_back_as_it_was(uri, text):
+def test_any_other_text_comes_back_as_it_was(uri):
     schema.apply(uri, get("v2"))
     schema.apply(uri, get("v3"))
-    values = {"name": text, "email": text, "role": text, "tags": (text,)}
-    contact = queries.add(uri, get("v3"), values)
-    assert queries.get(uri, get("v3"), contact.id) == Contact(id=contact.id, **values)
+    for text in ("'; DROP TABLE contacts; --", "%s %(name)s", "שלום 🎈", "\\", '"{},'):
+        values = {"name": text, "email": text, "role": text, "tags": (text,)}
+        contact = queries.add(uri, get("v3"), values)
+        assert queries.get(uri, get("v3"), contact.id) == Contact(id=contact.id, **values)
 
 
 def test_fields_that_the_version_does_not_have_are_an_error_of_the_program(uri):

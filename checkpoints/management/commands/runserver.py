@@ -5,8 +5,8 @@ import os
 from typing import Any
 
 from django.core.management import call_command
+from django.core.management.commands.runserver import Command as RunserverCommand
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
-from whitenoise.runserver_nostatic.management.commands.runserver import Command as RunserverCommand
 
 from checkpoints import processes
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
 
 from checkpoints import runs
 
@@ -17,5 +18,5 @@ class Command(BaseCommand):
         """Work until SIGTERM or SIGINT."""
         runs.resume()
         # For this process only: a web process that swapped its connector would defer outside its transactions.
-        with app.replace_connector(app.connector.get_worker_connector()) as worker_app:
+        with app.replace_connector(DjangoConnector().get_worker_connector()) as worker_app:
             worker_app.run_worker(name="worker")

@@ -1,0 +1,32 @@
+"""Databases and roles in the cluster that belong to nothing: being made, or waiting to be dropped."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import LiteralString
+
+from neon.local import store
+from neon.local.databases import Connection
+
+
+@contextmanager
+def making(connection: Connection, kinds: Mapping[str, str]) -> Iterator[None]:
+    """Register names (with "role" or "database") as leftovers while they are made, locked against the sweep.
+
+    Whoever publishes a name deletes its leftover row in the same transaction; a name whose row is still there after
+    a failure or a kill is swept.
+    """
+    with ExitStack() as locks:
+        for name, kind in kinds.items():
+            locks.enter_context(store.lock(connection, name, wait=True))
+            connection.execute("INSERT INTO leftovers (physical_name, kind) VALUES (%s, %s)", [name, kind])
+        yield
+
+
+def publish(connection: Connection, names: Sequence[str]) -> None:
+    """Take names off the leftovers; in the transaction that records what they are."""
+    connection.execute("DELETE FROM leftovers WHERE physical_name = ANY(%s)", [list(names)])
+
+
+def leave(connection: Connection, query: LiteralString, *arguments: str) -> None:
+    """Hand what the query names, each with its kind, over to the sweep; in the transaction that forgets it."""
+    connection.execute("INSERT INTO leftovers (physical_name, kind) " + query, arguments)
