@@ -48,7 +48,12 @@ COUNT_WRITTEN = sql.SQL("""
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a database held at one moment; `in_progress` are the transactions that had not ended then."""
+    """What a database held at one moment.
+
+    `in_progress` are the transactions that had not ended then: what they commit afterwards is a difference, although
+    their ids are before the horizon. Postgres names the outer ones only, so what such a transaction updated inside a
+    savepoint goes unseen.
+    """
 
     schema: str
     tables: dict[str, int]

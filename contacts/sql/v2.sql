@@ -11,7 +11,7 @@ SET
 FROM (
     VALUES
         ('ada@example.com', 'Mathematician', 'Analytical Engine'),
-        ('alan@example.com', 'Computer scientist', 'University of Manchester'),
-        ('grace@example.com', 'Rear admiral', 'United States Navy')
+        ('alan@example.com', 'Cryptanalyst', 'Bletchley Park'),
+        ('grace@example.com', 'Rear admiral', 'US Navy')
 ) AS person (email, role, company)
 WHERE contact.email = person.email AND (contact.role = '' OR contact.company = '');

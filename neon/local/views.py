@@ -39,6 +39,7 @@ def endpoint(**methods: Callable[..., Answer]) -> Callable[..., HttpResponse]:
         response["x-neon-ret-request-id"] = request_id
         return response
 
+    view.methods = methods  # type: ignore[attr-defined]  # the documentation is tested against them
     return view
 
 

@@ -223,7 +223,11 @@ def test_a_forked_process_leaves_the_connections_to_its_parent(uri):
     before = db.read(uri, backend)
     child = os.fork()
     if child == 0:
-        os._exit(db.read(uri, backend) == before)
+        code = 2
+        try:
+            code = int(db.read(uri, backend) == before)
+        finally:
+            os._exit(code)  # never on into pytest
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert db.read(uri, backend) == before
