@@ -111,7 +111,8 @@ def restore(run: Run) -> None:
     with run.step("verify") as attempt:
         if attempt and target.fingerprint:
             difference = compare(project.database_url, Fingerprint.from_json(target.fingerprint))
-            if difference:
+            # Not the sequences: Postgres logs them 32 values ahead, so on Neon a restored one may have jumped.
+            if difference.schema_changed or difference.tables:
                 raise NotRestored
     with transaction.atomic(), run.step("record"):
         _move_head(project, target)

@@ -103,6 +103,11 @@ class ContactForm(forms.Form):
             field.widget.attrs |= {"autocomplete": "off"}
         self.fields["email"].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false"}
 
+    def full_clean(self) -> None:
+        """Clean, and let the cursor wait at the first field that is wrong."""
+        super().full_clean()
+        self._focus_first_error()
+
     @classmethod
     def for_contact(cls, version: Version, contact: Contact, data: Mapping[str, Any] | None = None) -> ContactForm:
         """Return the form that edits *contact*, with ids of its own beside other forms on the page."""
@@ -112,3 +117,9 @@ class ContactForm(forms.Form):
     def refuse_duplicate_email(self) -> None:
         """Say at the email that another contact has it; everything typed stays."""
         self.add_error("email", DuplicateEmail.sentence)
+        self._focus_first_error()
+
+    def _focus_first_error(self) -> None:
+        wrong = next((field for name, field in self.fields.items() if name in self.errors), None)
+        if wrong:
+            wrong.widget.attrs["autofocus"] = True

@@ -5,12 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import sql
-from psycopg.rows import class_row, kwargs_row
+from psycopg.rows import kwargs_row
 
 from contacts import db
 from contacts.errors import NotFound
-from contacts.schema import COLUMNS, TABLE
-from contacts.types import Column, Contact, Overview
+from contacts.schema import TABLE
+from contacts.types import Contact
 from contacts.versions import Version
 
 LIST = sql.SQL("SELECT {columns} FROM {table} ORDER BY lower(name), name, id")
@@ -18,26 +18,6 @@ GET = sql.SQL("SELECT {columns} FROM {table} WHERE id = %(id)s")
 ADD = sql.SQL("INSERT INTO {table} ({fields}) VALUES ({values}) RETURNING {columns}")
 CHANGE = sql.SQL("UPDATE {table} SET {assignments} WHERE id = %(id)s RETURNING {columns}")
 REMOVE = sql.SQL("DELETE FROM {table} WHERE id = %(id)s")
-
-
-def overview(uri: str, version: Version) -> Overview:
-    """Return the contacts and the columns of all tables, in one round trip.
-
-    Raises AppDatabaseError; TableMissing when the database does not have what this version has.
-    """
-
-    def work(connection: db.Connection) -> Overview:
-        with (
-            connection.cursor(row_factory=kwargs_row(_contact)) as contacts,
-            connection.cursor(row_factory=class_row(Column)) as columns,
-        ):
-            with connection.pipeline():
-                contacts.execute(_list(version))
-                columns.execute(COLUMNS)
-            # Fetching inside the pipeline would cost a round trip more.
-            return Overview(contacts.fetchall(), columns.fetchall())
-
-    return db.read(uri, work)
 
 
 def list_contacts(uri: str, version: Version) -> list[Contact]:

@@ -25,11 +25,3 @@ class Column:
     data_type: str
     nullable: bool
     default: str
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """The contacts, and the columns of all tables."""
-
-    contacts: list[Contact]
-    columns: list[Column]

@@ -114,19 +114,13 @@ def test_fields_that_the_version_does_not_have_are_an_error_of_the_program(uri):
         queries.change(uri, FIRST, NOBODY, {})
 
 
-def test_the_overview_has_contacts_and_columns(uri, version):
-    overview = queries.overview(uri, version)
-    assert overview.contacts == queries.list_contacts(uri, version)
-    assert overview.columns == schema.columns(uri)
-
-
-def test_the_overview_is_one_round_trip(uri, tmp_path):
-    queries.overview(uri, FIRST)
+def test_the_list_is_one_round_trip(uri, tmp_path):
+    queries.list_contacts(uri, FIRST)
     [(_, connection)] = db._idle._connections
     path = tmp_path / "trace"
     with path.open("w") as file:
         connection.pgconn.trace(file.fileno())
-        queries.overview(uri, FIRST)
+        queries.list_contacts(uri, FIRST)
         connection.pgconn.untrace()
     # Times, F for what the client sends or B for what the server does, and the message, which may have lines.
     messages = (line.split("\t") for line in path.read_text().splitlines())
@@ -134,16 +128,15 @@ def test_the_overview_is_one_round_trip(uri, tmp_path):
     assert directions.count("FB") == 1
 
 
-@pytest.mark.parametrize("read", [queries.overview, queries.list_contacts])
-def test_columns_that_are_missing_are_told(uri, read):
+def test_columns_that_are_missing_are_told(uri):
     with pytest.raises(TableMissing):
-        read(uri, get("v2"))
-    assert len(read(uri, FIRST).contacts if read is queries.overview else read(uri, FIRST)) == 3
+        queries.list_contacts(uri, get("v2"))
+    assert len(queries.list_contacts(uri, FIRST)) == 3
 
 
 def test_a_missing_table_is_told(empty_uri):
     for call in (
-        lambda: queries.overview(empty_uri, FIRST),
+        lambda: queries.list_contacts(empty_uri, FIRST),
         lambda: queries.get(empty_uri, FIRST, NOBODY),
         lambda: queries.add(empty_uri, FIRST, {"name": "x", "email": "y"}),
         lambda: queries.change(empty_uri, FIRST, NOBODY, {"name": "x"}),
