@@ -1,11 +1,53 @@
 """What this user may see: their own project, checkpoints and runs; everything else is a 404."""
 
 import uuid
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django_htmx.http import HttpResponseClientRedirect
 
 from checkpoints.http import Request
 from checkpoints.models import Checkpoint, Project, Run
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def signed_in(view: Callable[Concatenate[Request, P], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Send visitors to sign in, and from there back to the page they came from."""
+
+    @wraps(view)
+    def wrapper(request: Request, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        if request.htmx:  # which would put the sign-in page where its fragment belongs
+            page = request.htmx.current_url_abs_path or reverse("home")
+            return HttpResponseClientRedirect(redirect_to_login(page).url)
+        # Nobody can be sent back to an action: it answers to POST alone.
+        return redirect_to_login(request.get_full_path() if request.method in {"GET", "HEAD"} else reverse("home"))
+
+    return wrapper
+
+
+def owned(
+    get: Callable[[Request, uuid.UUID], T],
+) -> Callable[[Callable[Concatenate[Request, T, P], HttpResponse]], Callable[..., HttpResponse]]:
+    """Give the view what *get* finds in place of its id; outermost, so that strangers get 404 by every method."""
+
+    def decorate(view: Callable[Concatenate[Request, T, P], HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        @signed_in
+        def wrapper(request: Request, /, pk: uuid.UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            return view(request, get(request, pk), *args, **kwargs)
+
+        return wrapper
+
+    return decorate
 
 
 def project(request: Request) -> Project | None:

@@ -12,3 +12,7 @@ from config.settings import *  # noqa: E402, F403
 
 EMBEDDED_POSTGRES_SETTINGS = {"fsync": "off"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# Static files as they lie in the source, not collected.
+STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}  # noqa: F405
+STATIC_ROOT.mkdir()  # noqa: F405 - whitenoise warns when there is none

@@ -1,8 +1,5 @@
 """Actions that start a run: start, restore, advance, and trying a failed one again."""
 
-import uuid
-
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
@@ -11,12 +8,12 @@ from django_htmx.http import reswap, retarget
 from checkpoints import access, http, runs
 from checkpoints.forms import StartForm
 from checkpoints.http import Request
-from checkpoints.models import Run
+from checkpoints.models import Checkpoint, Run
 from checkpoints.views.pages import PATIENCE_SECONDS, show_run
 
 
+@access.signed_in
 @require_POST
-@login_required
 def start(request: Request) -> HttpResponse:
     """Start the demo; asks first when the user has a project that this would delete."""
     project = access.project(request)
@@ -28,29 +25,26 @@ def start(request: Request) -> HttpResponse:
     return _follow(request, runs.begin(owner=request.user, kind=Run.Kind.START, project=project))
 
 
+@access.owned(access.checkpoint)
 @require_POST
-@login_required
-def restore(request: Request, pk: uuid.UUID) -> HttpResponse:
+def restore(request: Request, target: Checkpoint) -> HttpResponse:
     """Put the app database back to a checkpoint."""
-    target = access.checkpoint(request, pk)
     run = runs.begin(owner=request.user, kind=Run.Kind.RESTORE, project=target.project, target=target)
     return _follow(request, run)
 
 
+@access.owned(access.checkpoint)
 @require_POST
-@login_required
-def advance(request: Request, pk: uuid.UUID) -> HttpResponse:
+def advance(request: Request, head: Checkpoint) -> HttpResponse:
     """Apply the next prompt from a checkpoint, which must still be the head when the run gets to it."""
-    head = access.checkpoint(request, pk)
     run = runs.begin(owner=request.user, kind=Run.Kind.ADVANCE, project=head.project, target=head)
     return _follow(request, run)
 
 
+@access.owned(access.run)
 @require_POST
-@login_required
-def run_retry(request: Request, pk: uuid.UUID) -> HttpResponse:
+def run_retry(request: Request, run: Run) -> HttpResponse:
     """Begin anew what a failed run did not do."""
-    run = access.run(request, pk)
     if run.status == Run.Status.FAILED:
         run = runs.begin(owner=request.user, kind=Run.Kind(run.kind), project=run.project, target=run.target)
     return _follow(request, run)

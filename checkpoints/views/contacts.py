@@ -6,7 +6,6 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -40,9 +39,8 @@ def at_head(view: View[P]) -> Callable[..., HttpResponse]:
     """
 
     @wraps(view)
-    @login_required
-    def wrapper(request: Request, pk: uuid.UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        checkpoint = access.checkpoint(request, pk)
+    @access.owned(access.checkpoint)
+    def wrapper(request: Request, checkpoint: Checkpoint, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if checkpoint.pk != checkpoint.project.head_id:
             return show_checkpoint(request, checkpoint, status=HTTPStatus.CONFLICT)
         if request.method == "POST" and access.unfinished_run(request):
@@ -55,8 +53,8 @@ def at_head(view: View[P]) -> Callable[..., HttpResponse]:
     return wrapper
 
 
-@require_POST
 @at_head
+@require_POST
 def contact_add(request: Request, checkpoint: Checkpoint) -> HttpResponse:
     """Add a contact."""
     version = contacts.versions.get(checkpoint.version)
@@ -67,8 +65,8 @@ def contact_add(request: Request, checkpoint: Checkpoint) -> HttpResponse:
     return _show_list(request, checkpoint, form=form, status=status)
 
 
-@require_safe
 @at_head
+@require_safe
 def contact(request: Request, checkpoint: Checkpoint, id: uuid.UUID) -> HttpResponse:
     """Show one contact's row."""
     if not request.htmx:
@@ -76,8 +74,8 @@ def contact(request: Request, checkpoint: Checkpoint, id: uuid.UUID) -> HttpResp
     return render(request, "_contact.html", _row(checkpoint, id))
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
 @at_head
+@require_http_methods(["GET", "HEAD", "POST"])
 def contact_edit(request: Request, checkpoint: Checkpoint, id: uuid.UUID) -> HttpResponse:
     """Change a contact in its row."""
     row = _row(checkpoint, id)
@@ -93,8 +91,8 @@ def contact_edit(request: Request, checkpoint: Checkpoint, id: uuid.UUID) -> Htt
     return render(request, "contact_edit.html", row | {"form": form}, status=status)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
 @at_head
+@require_http_methods(["GET", "HEAD", "POST"])
 def contact_delete(request: Request, checkpoint: Checkpoint, id: uuid.UUID) -> HttpResponse:
     """Delete a contact, after a question."""
     if request.method == "POST":

@@ -1,12 +1,10 @@
 """Pages to look at: home, a checkpoint, a run; and the probes for whoever runs the site."""
 
-import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import login
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import HttpResponse, JsonResponse
@@ -46,12 +44,12 @@ def home(request: Request) -> HttpResponse:
     return http.page(request, "home.html", context)
 
 
-@require_safe
-@login_required
 @never_cache
-def checkpoint(request: Request, pk: uuid.UUID) -> HttpResponse:
+@access.owned(access.checkpoint)
+@require_safe
+def checkpoint(request: Request, checkpoint: Checkpoint) -> HttpResponse:
     """Show a checkpoint, or only one of its tabs."""
-    return show_checkpoint(request, access.checkpoint(request, pk))
+    return show_checkpoint(request, checkpoint)
 
 
 def show_checkpoint(
@@ -59,7 +57,7 @@ def show_checkpoint(
 ) -> HttpResponse:
     """Answer with a checkpoint's page, or with the tab that htmx asked for."""
     context = checkpoint_context(request, checkpoint) | extra
-    if request.htmx and request.htmx.target == "tab":
+    if request.htmx.target == "tab" and not request.htmx.history_restore_request:
         return http.fragment(request, "_tab.html", context, into="#tab", status=status)
     return http.page(request, "checkpoint.html", context, url=url, status=status)
 
@@ -98,12 +96,11 @@ def checkpoint_context(request: Request, checkpoint: Checkpoint) -> dict[str, An
     return context
 
 
-@require_safe
-@login_required
 @never_cache
-def run(request: Request, pk: uuid.UUID) -> HttpResponse:
+@access.owned(access.run)
+@require_safe
+def run(request: Request, run: Run) -> HttpResponse:
     """Show a run's progress; htmx gets an answer when there is news, and the resulting page when it has succeeded."""
-    run = access.run(request, pk)
     if request.htmx:
         run = runs.wait(run, PATIENCE_SECONDS, for_news=True)
     return show_run(request, run)

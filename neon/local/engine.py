@@ -128,7 +128,9 @@ def delete_branch(project_id: str, branch_id: str) -> tuple[Row, list[Row]] | No
         if branch["is_default"]:
             raise Unprocessable("cannot delete the default branch")
         with connection.transaction():
-            leftovers.leave(connection, "SELECT physical_name, 'database' FROM databases WHERE branch_id = %s", branch_id)
+            leftovers.leave(
+                connection, "SELECT physical_name, 'database' FROM databases WHERE branch_id = %s", branch_id
+            )
             connection.execute("DELETE FROM branches WHERE id = %s", [branch_id])
             return branch, operations.begin(connection, project_id, [("delete_timeline", branch_id, None)])
 
@@ -147,7 +149,8 @@ def connection_parameters(project_id: str, *, database: str, role: str, branch_i
             "SELECT d.physical_name AS dbname, r.physical_name AS user, r.password"
             " FROM branches b JOIN databases d ON d.branch_id = b.id JOIN roles r ON r.project_id = b.project_id"
             " JOIN endpoints e ON e.branch_id = b.id"
-            " WHERE b.project_id = %s AND d.name = %s AND r.name = %s AND CASE WHEN %s = '' THEN b.is_default ELSE b.id = %s END",
+            " WHERE b.project_id = %s AND d.name = %s AND r.name = %s"
+            " AND CASE WHEN %s = '' THEN b.is_default ELSE b.id = %s END",
             project_id,
             database,
             role,
@@ -174,7 +177,8 @@ def create_snapshot(project_id: str, branch_id: str, name: str) -> tuple[Row, li
                 leftovers.publish(connection, list(copies.values()))
                 snapshot = store.one(
                     connection,
-                    "INSERT INTO snapshots (id, project_id, name, source_branch_id) VALUES (%s, %s, %s, %s) RETURNING *",
+                    "INSERT INTO snapshots (id, project_id, name, source_branch_id)"
+                    " VALUES (%s, %s, %s, %s) RETURNING *",
                     snapshot_id,
                     project_id,
                     name or snapshot_id,
@@ -207,7 +211,9 @@ def list_snapshots(project_id: str) -> list[Row]:
 def delete_snapshot(project_id: str, snapshot_id: str) -> list[Row]:
     """Forget a snapshot and leave its databases for the sweep; raises NotFound."""
     with store.connection() as connection, _changing(connection, project_id), connection.transaction():
-        leftovers.leave(connection, "SELECT physical_name, 'database' FROM databases WHERE snapshot_id = %s", snapshot_id)
+        leftovers.leave(
+            connection, "SELECT physical_name, 'database' FROM databases WHERE snapshot_id = %s", snapshot_id
+        )
         snapshot = store.one(
             connection,
             "DELETE FROM snapshots WHERE project_id = %s AND id = %s RETURNING *",
@@ -274,7 +280,7 @@ def _looking(project_id: str) -> Iterator[Connection]:
 def _changing(connection: Connection, project_id: str) -> Iterator[None]:
     """Hold the project's lock for a change; raises NotFound, and Locked while operations run."""
     store.one(connection, "SELECT 1 FROM projects WHERE id = %s", project_id)
-    with store.project_lock(connection, project_id, wait=False) as held:
+    with store.lock(connection, project_id, wait=False) as held:
         if not held:
             raise Locked
         restores.finish_due(connection, project_id)

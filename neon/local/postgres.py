@@ -12,20 +12,21 @@ import functools
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import shlex
 import shutil
-import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypedDict
 
 import psycopg
 from django.conf import settings
 from psycopg import sql
+
+from neon.local.address import Address, address, answers, free_port, is_taken
 
 SUPERUSER = "postgres"
 META_DATABASE = "checkpoints"
@@ -40,22 +41,20 @@ SERVER_SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "log_line_prefix": "%m [%p] ",
+    # However many connections the projects hold, the site and the plane get theirs.
+    "superuser_reserved_connections": "60",
+    # All passwords are random and long: there is no guesser to slow down, only log-ins.
+    "scram_iterations": "1",
 }
+REASON = re.compile("FATAL:|error:")
+OPEN_TO_PUBLIC = """
+SELECT datname FROM pg_database WHERE datname = ANY(%s)
+AND (datacl IS NULL OR EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = 0))
+"""
 
 
 class PostgresError(psycopg.OperationalError):
     """The embedded server cannot be created or started; the message is one sentence for people."""
-
-
-class Address(TypedDict):
-    """Where the server listens and as whom to log in, in libpq's words."""
-
-    host: str
-    port: int
-    user: str
-    password: str
-    sslmode: str
-    gssencmode: str
 
 
 class EmbeddedPostgres:
@@ -76,7 +75,9 @@ class EmbeddedPostgres:
         Raises PostgresError.
         """
         with self._mutex:
-            if self._pid != os.getpid():  # forked: the lock belongs to the parent
+            if self._pid != os.getpid():  # forked
+                if self._users is not None:  # the lock is the parent's, and our copy would outlast it
+                    os.close(self._users)
                 self._pid, self._users, self._address = os.getpid(), None, None
             if self._address is None:
                 self._address = self._enter()
@@ -111,10 +112,15 @@ class EmbeddedPostgres:
                     atexit.register(self.leave)
                 if not self._cluster.exists():
                     self._create()
-                address = self._recorded_address()
-                return address if _answers(address) else self._start(address)
+                where = self._recorded_address()
+                if not answers(where):
+                    where = self._start(where)
+                _prepare(where)
+                return where
         except OSError as error:
             raise PostgresError(f"Postgres cannot use {self._folder}: {error.strerror or error}.") from error
+        except psycopg.Error as error:
+            raise PostgresError(f"Postgres runs but cannot be used: {error}.") from error
 
     @contextlib.contextmanager
     def _starting(self) -> Iterator[None]:
@@ -124,14 +130,11 @@ class EmbeddedPostgres:
             yield
 
     def _recorded_address(self) -> Address:
-        return Address(
-            host="127.0.0.1",
-            port=int((self._folder / "port").read_text()),
-            user=SUPERUSER,
-            password=(self._folder / "password").read_text(),
-            sslmode="disable",
-            gssencmode="disable",
-        )
+        try:
+            port = int((self._folder / "port").read_text())
+        except (FileNotFoundError, ValueError):  # a kill in the middle of writing it
+            port = free_port()
+        return address(port, SUPERUSER, (self._folder / "password").read_text())
 
     def _create(self) -> None:
         """Run initdb beside the final folder and rename, so that a kill never leaves half a cluster in use."""
@@ -143,7 +146,7 @@ class EmbeddedPostgres:
         for path in (self._folder / "password", handover):
             path.touch(mode=0o600)
             path.write_text(password)
-        (self._folder / "port").write_text(str(_free_port()))
+        (self._folder / "port").write_text(str(free_port()))
         if account is not None:
             os.chown(fresh, *account)
             os.chown(handover, *account)
@@ -158,54 +161,52 @@ class EmbeddedPostgres:
                 "--locale=C",
                 "--locale-provider=builtin",
                 "--builtin-locale=C.UTF-8",
+                f"--set=scram_iterations={SERVER_SETTINGS['scram_iterations']}",
             )
         finally:
             handover.unlink()
         fresh.rename(self._cluster)
 
-    def _start(self, address: Address) -> Address:
+    def _start(self, where: Address) -> Address:
         """Start the server, or wait for one that is just recovering; move to another port when ours is taken."""
+        log = self._cluster / "server.log"
         if self._is_dead():
-            if _is_taken(address["port"]):
-                address["port"] = _free_port()
-                (self._folder / "port").write_text(str(address["port"]))
-            server_settings = {**self._settings, "port": str(address["port"])}
-            options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in server_settings.items())
-            log = self._cluster / "server.log"
+            port = free_port() if is_taken(where["port"]) else where["port"]
+            where = address(port, SUPERUSER, where["password"])
+            (self._folder / "port").write_text(str(port))
+            options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in self._settings.items())
             self._run(
                 "pg_ctl",
                 "start",
-                *(
-                    f"--pgdata={self._cluster}",
-                    f"--log={log}",
-                    f"--timeout={START_SECONDS}",
-                    f"--options={options}",
-                ),
+                f"--pgdata={self._cluster}",
+                f"--log={log}",
+                f"--timeout={START_SECONDS}",
+                f"--options={options} -c port={port}",
             )
         deadline = time.monotonic() + START_SECONDS
-        while not _answers(address):
+        while not answers(where):
             if time.monotonic() > deadline:
-                raise PostgresError(f"Postgres did not start within {START_SECONDS} s; see {self._cluster}/server.log.")
+                raise PostgresError(f"Postgres did not start within {START_SECONDS} s; see {log}.")
             time.sleep(0.02)
-        _prepare(address)
-        return address
+        return where
 
     def _is_dead(self) -> bool:
-        """Tell whether no server runs; a killed one that nobody has reaped still passes for alive, and does not count."""
-        pid_file = self._cluster / "postmaster.pid"
+        """Tell whether no server of ours runs.
+
+        The process id that it left does not say: it may be a zombie's, or after a reboot some other process's,
+        and Postgres would refuse to start for it.
+        """
         if self._run("pg_ctl", "status", f"--pgdata={self._cluster}", check=False) != 0:
             return True
-        stat = Path("/proc", pid_file.read_text().split()[0], "stat")
-        if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z":
-            return False
+        pid_file = self._cluster / "postmaster.pid"
+        command = Path("/proc", pid_file.read_text().split()[0], "cmdline")
+        if not command.exists() or os.fsencode(self._cluster) in command.read_bytes():
+            return False  # without /proc there is no telling
         pid_file.unlink()
         return True
 
     def _stop(self) -> None:
-        for mode in (
-            "fast",
-            "immediate",
-        ):  # an immediate stop loses nothing, it only makes the next start recover
+        for mode in ("fast", "immediate"):  # the second loses nothing, it only makes the next start recover
             arguments = ("stop", f"--pgdata={self._cluster}", f"--mode={mode}", f"--timeout={STOP_SECONDS}")
             if self._run("pg_ctl", *arguments, check=False) == 0:
                 return
@@ -235,8 +236,16 @@ class EmbeddedPostgres:
             log.seek(0)
             lines = log.read().strip().splitlines()
         if check and code != 0:
-            raise PostgresError(f"{program} failed: {lines[-1] if lines else f'exit code {code}'}")
+            raise PostgresError(f"{program} failed: {self._reason(lines) or f'exit code {code}'}.")
         return code
+
+    def _reason(self, lines: list[str]) -> str:
+        """Return the line that says why: a program ends with advice, and the server tells its own log."""
+        server_log = self._cluster / "server.log"
+        if server_log.exists():
+            lines = [*server_log.read_text(errors="replace").splitlines()[-20:], *lines]
+        told = [line for line in lines if REASON.search(line)]
+        return REASON.split((told or lines or [""])[-1])[-1].strip(" .")
 
 
 @functools.cache
@@ -245,24 +254,16 @@ def server() -> EmbeddedPostgres:
     return EmbeddedPostgres(settings.DATA_DIR / "postgres", settings.EMBEDDED_POSTGRES_SETTINGS)
 
 
-def _prepare(address: Address) -> None:
+def _prepare(where: Address) -> None:
     """Make the databases of the site and of the plane, and close all but the owner's out of every shared one."""
-    with psycopg.connect(**address, dbname="postgres", autocommit=True) as connection:
+    shared = [META_DATABASE, PLANE_DATABASE, "postgres", "template1"]
+    with psycopg.connect(**where, dbname="postgres", autocommit=True) as connection:
         known = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
         for name in (META_DATABASE, PLANE_DATABASE):
             if name not in known:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        for name in (META_DATABASE, PLANE_DATABASE, "postgres", "template1"):
+        for (name,) in connection.execute(OPEN_TO_PUBLIC, [shared]).fetchall():
             connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
-
-
-def _answers(address: Address) -> bool:
-    """Tell whether our server answers there: a process id can lie, a log-in with our password cannot."""
-    try:
-        psycopg.connect(**address, dbname="postgres", connect_timeout=2).close()
-    except psycopg.OperationalError:
-        return False
-    return True
 
 
 def _binaries() -> Path:
@@ -287,20 +288,3 @@ def _open_path(path: Path) -> None:
         mode = folder.stat().st_mode
         if not mode & 0o001:
             folder.chmod(mode & 0o7777 | 0o001)
-
-
-def _is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

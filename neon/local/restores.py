@@ -54,7 +54,7 @@ def finish_due(connection: Connection, project_id: str) -> None:
     due = "SELECT * FROM branches WHERE project_id = %s AND finalize_at <= clock_timestamp()"
     if not connection.execute(due, [project_id]).fetchone():
         return
-    with store.project_lock(connection, project_id, wait=True):
+    with store.lock(connection, project_id, wait=True):
         for branch in connection.execute(due, [project_id]).fetchall():
             _finish(connection, branch)
 

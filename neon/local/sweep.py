@@ -35,7 +35,7 @@ def reopen_closed(connection: Connection, project_id: str | None = None) -> None
         # When the lock is taken, somebody is at work there and opens it again.
         with (
             apart(connection, row["physical_name"]),
-            store.project_lock(connection, row["project_id"], wait=False) as held,
+            store.lock(connection, row["project_id"], wait=False) as held,
         ):
             # Looked up again under the lock: the project may have been deleted since.
             if held and row["physical_name"] in store.served(connection, row["project_id"]):

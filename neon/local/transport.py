@@ -1,4 +1,4 @@
-"""An httpx transport that hands requests to the plane's views in this process: no port, no socket, the same wire format."""
+"""An httpx transport that hands requests to the plane's views in this process, in the real wire format."""
 
 import io
 
@@ -24,7 +24,7 @@ class LocalTransport(httpx.BaseTransport):
             WSGIRequest(
                 {
                     "REQUEST_METHOD": request.method,
-                    "PATH_INFO": request.url.path,
+                    "PATH_INFO": request.url.path.encode().decode("latin-1"),  # as WSGI has it
                     "QUERY_STRING": request.url.query.decode("ascii"),
                     "CONTENT_LENGTH": str(len(body)),
                     "CONTENT_TYPE": request.headers.get("content-type", ""),

@@ -1,6 +1,6 @@
 """The paths of Neon's API that the plane serves, below ``/api/v2``; every other path answers 501."""
 
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from neon.local import views
 from neon.local.views import endpoint
@@ -19,10 +19,10 @@ project = [
     path("/snapshots/<snapshot_id>/restore", endpoint(POST=views.restore_snapshot)),
 ]
 
-api = [
+api: list[URLPattern | URLResolver] = [
     path("projects", endpoint(GET=views.list_projects, POST=views.create_project)),
     path("projects/<project_id>", include(project)),
-    re_path(r"^.*$", endpoint()),
+    re_path("^", endpoint()),
 ]
 
 urlpatterns = [path("api/v2/", include(api))]

@@ -1,9 +1,10 @@
 """The plane's views: check the key, parse, call the engine, serialise. All rules are in ``engine``."""
 
 import json
+import logging
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +13,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from neon.local import engine, resources
-from neon.local.errors import BadRequest, NotImplementedHere, PlaneError, Unauthorized
+from neon.local.errors import BadRequest, NotFound, NotImplementedHere, PlaneError, Unauthorized
+
+logger = logging.getLogger(__name__)
 
 LIST_LIMIT = 10
 LIST_LIMIT_MAX = 400
@@ -29,12 +32,18 @@ def endpoint(**methods: Callable[..., Answer]) -> Callable[..., HttpResponse]:
         request_id = str(uuid.uuid4())
         try:
             _check_key(request)
+            if any("\0" in text for text in ids.values()):
+                raise NotFound("not found")
             if request.method not in methods:
                 raise NotImplementedHere(f"{request.method} {request.path} is not part of the local control plane")
             status, body = methods[request.method](request, **ids)
         except PlaneError as error:
             status = error.status
             body = {"request_id": request_id, "code": error.code, "message": error.message}
+        except Exception:  # the last resort of a server; what went wrong may quote what is nobody's business
+            logger.exception("%s %s failed (%s)", request.method, request.path, request_id)
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            body = {"request_id": request_id, "code": "", "message": "internal error"}
         response = HttpResponse(status=status) if status == HTTPStatus.NO_CONTENT else JsonResponse(body, status=status)
         response["x-neon-ret-request-id"] = request_id
         return response
@@ -45,9 +54,9 @@ def endpoint(**methods: Callable[..., Answer]) -> Callable[..., HttpResponse]:
 
 def list_projects(request: HttpRequest) -> Answer:
     """GET /projects; the cursor is the last project of the page, and comes even on the last page."""
-    cursor = request.GET.get("cursor", "")
+    cursor = _text(request.GET, "cursor")
     limit = _limit(request, LIST_LIMIT, LIST_LIMIT_MAX)
-    rows = engine.list_projects(search=request.GET.get("search", ""), cursor=cursor, limit=limit)
+    rows = engine.list_projects(search=_text(request.GET, "search"), cursor=cursor, limit=limit)
     last = rows[-1]["id"] if rows else cursor
     return HTTPStatus.OK, {
         "projects": [resources.project(row) for row in rows],
@@ -62,10 +71,7 @@ def create_project(request: HttpRequest) -> Answer:
     wanted = _body(request).get("project")
     if not isinstance(wanted, dict):
         raise BadRequest("invalid request: decode application/json: invalid: project (field required)")
-    name = wanted.get("name") or ""
-    if not isinstance(name, str) or "\0" in name:
-        raise BadRequest("invalid request: project.name must be a string")
-    made = engine.create_project(name)
+    made = engine.create_project(_text(wanted, "name"))
     branch_id, database, role = made["branch"]["id"], made["databases"][0], made["roles"][0]
     parameters = {"user": role["physical_name"], "dbname": database["physical_name"], "password": made["password"]}
     host = resources.endpoint(made["endpoints"][0])["host"]
@@ -135,17 +141,17 @@ def list_endpoints(request: HttpRequest, project_id: str) -> Answer:
 
 def connection_uri(request: HttpRequest, project_id: str) -> Answer:
     """GET /projects/{project_id}/connection_uri, of the default branch unless another is named."""
-    names = {name: request.GET.get(f"{name}_name", "") for name in ("database", "role")}
+    names = {name: _text(request.GET, f"{name}_name") for name in ("database", "role")}
     if not all(names.values()):
         raise BadRequest("database_name and role_name are required")
-    parameters = engine.connection_parameters(project_id, **names, branch_id=request.GET.get("branch_id", ""))
+    parameters = engine.connection_parameters(project_id, **names, branch_id=_text(request.GET, "branch_id"))
     return HTTPStatus.OK, {"uri": resources.connection_uri(parameters)}
 
 
 def list_operations(request: HttpRequest, project_id: str) -> Answer:
     """GET /projects/{project_id}/operations, the newest first; the cursor is the time of the page's last one."""
     limit = _limit(request, OPERATIONS_LIMIT_MAX, OPERATIONS_LIMIT_MAX)
-    cursor = request.GET.get("cursor", "")
+    cursor = _text(request.GET, "cursor")
     rows = engine.list_operations(project_id, cursor=cursor, limit=limit)
     last = resources.moment(rows[-1]["created_at"]) if rows else cursor
     return HTTPStatus.OK, {
@@ -164,7 +170,7 @@ def create_snapshot(request: HttpRequest, project_id: str, branch_id: str) -> An
     wanted = {**_body(request), **request.GET.dict()}
     if unsupported := {"timestamp", "lsn", "expires_at"} & wanted.keys():
         raise NotImplementedHere(f"the local control plane keeps no history: no {', '.join(sorted(unsupported))}")
-    snapshot, operations = engine.create_snapshot(project_id, branch_id, str(wanted.get("name", "")))
+    snapshot, operations = engine.create_snapshot(project_id, branch_id, _text(wanted, "name"))
     return HTTPStatus.OK, {
         "snapshot": resources.snapshot(snapshot),
         "operations": [resources.operation(row) for row in operations],
@@ -188,7 +194,7 @@ def restore_snapshot(request: HttpRequest, project_id: str, snapshot_id: str) ->
     if wanted.get("finalize_restore") is not True:
         raise NotImplementedHere("the local control plane restores in one step: send finalize_restore: true")
     branch, endpoints, operations = engine.restore_snapshot(
-        project_id, snapshot_id, target_branch_id=wanted.get("target_branch_id"), name=wanted.get("name")
+        project_id, snapshot_id, target_branch_id=_text(wanted, "target_branch_id")
     )
     return HTTPStatus.OK, {
         "branch": resources.branch(branch),
@@ -199,7 +205,7 @@ def restore_snapshot(request: HttpRequest, project_id: str, snapshot_id: str) ->
 
 def _check_key(request: HttpRequest) -> None:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme != "Bearer" or not secrets.compare_digest(key.encode(), settings.NEON_LOCAL_API_KEY.encode()):
+    if scheme != "Bearer" or not key or not secrets.compare_digest(key.encode(), settings.NEON_LOCAL_API_KEY.encode()):
         raise Unauthorized("supplied credentials do not pass authentication")
 
 
@@ -207,11 +213,19 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     """Return the JSON object of the request's body, which may be empty."""
     try:
         body = json.loads(request.body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadRequest("invalid request: decode application/json") from None
     if not isinstance(body, dict):
         raise BadRequest("invalid request: decode application/json: an object is required")
     return body
+
+
+def _text(wanted: Mapping[str, Any], name: str) -> str:
+    """Return a text of the query or the body, empty when it is not given."""
+    text = wanted.get(name) or ""
+    if not isinstance(text, str) or "\0" in text:
+        raise BadRequest(f"invalid request: {name} must be a text")
+    return text
 
 
 def _limit(request: HttpRequest, default: int, most: int) -> int:

@@ -1,5 +1,7 @@
 -- What the plane remembers, in a database of its own on the cluster that it manages.
 
+SELECT pg_advisory_xact_lock(hashtextextended('schema', 0)); -- two processes may come at once
+
 CREATE TABLE IF NOT EXISTS projects (
     id text PRIMARY KEY,
     name text NOT NULL,

@@ -1,0 +1,246 @@
+"""A checkpoint's page."""
+
+import threading
+import time
+import uuid
+
+import pytest
+
+from checkpoints import runs
+from checkpoints.models import Checkpoint, Run
+from checkpoints.views import pages
+from contacts import queries
+from tests.checkpoints.html import HTMX, TAB, Page
+
+
+def url(checkpoint):
+    return f"/checkpoints/{checkpoint.pk}/"
+
+
+def children(parent, count):
+    """A line of *count* checkpoints after *parent*."""
+    for _ in range(count):
+        parent = Checkpoint.objects.create(
+            project=parent.project, parent=parent, prompt="Add more", version="v2", snapshot_id="snap-made-up"
+        )
+
+
+def test_the_head_shows_its_prompt_its_contacts_and_the_next_prompt(owner, head):
+    response = owner.get(url(head))
+    page = Page(response)
+    assert response.status_code == 200
+    assert page.one("title").words == ("v1: Create a contact list app with name and email · Snapshots as Checkpoints")
+    assert page.headings == ["Checkpoint v1", "prompt", "next prompt"]
+    assert [element.words for element in page.all("p", class_="prompt")] == [
+        "Create a contact list app with name and email"
+    ]
+    assert page.one("p", class_="prompt next").words == "Add role and company"
+    assert [element.words for element in page.all("span", class_="name")] == [
+        "Ada Lovelace",
+        "Alan Turing",
+        "Grace Hopper",
+    ]
+
+
+def test_the_first_checkpoint_offers_only_the_next(owner, head):
+    labels = Page(owner.get(url(head))).labels
+    assert "Create next checkpoint" in labels
+    assert not {"Revert back", "Next checkpoint", "Create next checkpoint from here"} & set(labels)
+
+
+def test_a_middle_checkpoint_offers_both_directions(owner, grown):
+    labels = Page(owner.get(url(grown.second))).labels
+    assert {"Revert back", "Create next checkpoint"} <= set(labels)
+    assert not {"Next checkpoint", "Create next checkpoint from here"} & set(labels)
+
+
+def test_the_last_checkpoint_offers_only_the_way_back(owner, grown, project):
+    owner.post(f"{url(grown.second)}advance/")
+    project.refresh_from_db()
+    page = Page(owner.get(url(project.head)))
+    assert "Revert back" in page.labels
+    assert not {"Next checkpoint", "Create next checkpoint", "Create next checkpoint from here"} & set(page.labels)
+    assert page.headings == ["Checkpoint v3", "prompt", "next prompt"]
+    assert "That was the last prompt." in [element.words for element in page.all("p")]
+
+
+def test_where_a_next_exists_it_is_offered_beside_the_fork(owner, grown):
+    owner.post(f"{url(grown.first)}restore/")
+    page = Page(owner.get(url(grown.first)))
+    assert {"Next checkpoint", "Create next checkpoint from here"} <= set(page.labels)
+    assert not {"Revert back", "Create next checkpoint"} & set(page.labels)
+    assert page.labels.index("Next checkpoint") < page.labels.index("Create next checkpoint from here")
+    assert page.all("form", action=f"{url(grown.second)}restore/")
+
+
+def test_a_page_the_database_is_not_at_offers_the_jump_and_no_action(owner, grown):
+    page = Page(owner.get(url(grown.first)))
+    assert "Jump to this checkpoint" in page.labels
+    assert not {"Next checkpoint", "Create next checkpoint from here", "Revert back", "Add contact"} & set(page.labels)
+    assert "The database is at v2: Add role and company, not here." in [element.words for element in page.all("p")]
+
+
+@pytest.mark.parametrize("tab", ["app", "meta", "schema"])
+def test_a_page_the_database_is_not_at_never_asks_the_database(owner, grown, monkeypatch, tab):
+    monkeypatch.setattr(queries.db, "read", lambda *arguments: pytest.fail("asked"))
+    response = owner.get(url(grown.first), {"tab": tab})
+    assert response.status_code == 200
+    assert Page(response).alerts == []
+
+
+def test_the_timeline_marks_where_one_is(owner, grown):
+    page = Page(owner.get(url(grown.second)))
+    assert [element.tag for element in page.all(**{"class": "place", "aria-current": "page"})] == ["span"]
+    assert page.one("li", class_="entry head shown").words.startswith("v2 Add role and company database is here")
+    assert "v1" in page.one("button", class_="place").words
+    assert page.all("form", action=f"{url(grown.first)}restore/", class_=None)
+
+
+def test_the_timeline_of_another_page_is_still_a_jump(owner, grown):
+    page = Page(owner.get(url(grown.first)))
+    assert [element.words[:2] for element in page.all("button", class_="place")] == ["v1", "v2"]
+    assert page.one("button", **{"class": "place", "aria-current": "page"}).words.startswith("v1")
+
+
+def test_a_fork_is_a_line_of_its_own(owner, grown):
+    owner.post(f"{url(grown.first)}restore/")
+    owner.post(f"{url(grown.first)}advance/")
+    page = Page(owner.get(url(grown.first)))
+    assert len(page.all("ol", class_="line")) == 2
+    assert len(page.all("li", class_="entry")) + len(page.all("li", class_="entry head")) == 2
+    assert page.one("li", class_="entry shown").words.count("Add role and company") == 1
+
+
+def test_forms_carry_a_token_of_their_own(owner, grown):
+    page = Page(owner.get(url(grown.second)))
+    posts = [form for form in page.all("form") if form["method"] == "post"]
+    assert len(page.all("input", name="csrfmiddlewaretoken")) == len(posts) > 3
+
+
+def test_the_page_is_not_stored_so_going_back_never_shows_a_fragment(owner, head):
+    assert "no-store" in owner.get(url(head))["Cache-Control"]
+
+
+def test_htmx_gets_the_whole_page_and_takes_its_main_part(owner, head):
+    response = owner.get(url(head), headers=HTMX)
+    assert Page(response).is_whole
+    assert response["HX-Retarget"] == response["HX-Reselect"] == "#main"
+    assert response["HX-Reswap"] == "outerHTML show:window:top"
+    assert "HX-Push-Url" not in response
+
+
+def test_a_browser_that_lost_its_history_gets_the_whole_page(owner, head):
+    response = owner.get(url(head), headers=TAB | {"HX-History-Restore-Request": "true"})
+    assert Page(response).is_whole
+
+
+def test_a_run_at_work_lies_over_the_page(owner, head, started):
+    run = runs.begin(owner=started, kind=Run.Kind.ADVANCE, project=head.project, target=head)
+    page = Page(owner.get(url(head)))
+    assert "open" in page.one("dialog").attributes
+    assert page.one(id="run")["hx-get"] == f"/runs/{run.pk}/"
+    assert [element["content"] for element in page.all("meta", **{"http-equiv": "refresh"})] == ["1"]
+
+
+def test_without_a_run_the_overlay_is_closed(owner, head):
+    page = Page(owner.get(url(head)))
+    assert "open" not in page.one("dialog").attributes
+    assert not page.all("meta", **{"http-equiv": "refresh"})
+
+
+def test_a_database_that_is_down_is_said_in_place(owner, head, database_down):
+    response = owner.get(url(head))
+    page = Page(response)
+    assert response.status_code == 200
+    assert page.alerts == ["The app database does not answer right now. Try again in a moment."]
+    assert "Create next checkpoint" in page.labels
+    assert "Add contact" not in page.labels
+
+
+def test_a_table_that_is_gone_is_said_in_place(owner, head, execute):
+    execute("DROP TABLE contacts")
+    response = owner.get(url(head))
+    assert response.status_code == 200
+    assert Page(response).alerts == ["The app database does not have the table and columns of this version."]
+
+
+def test_a_column_that_is_gone_is_said_in_place(owner, head, execute):
+    execute("ALTER TABLE contacts DROP COLUMN email")
+    response = owner.get(url(head))
+    assert response.status_code == 200
+    assert Page(response).alerts == ["The app database does not have the table and columns of this version."]
+
+
+def test_an_empty_list_says_so(owner, head, execute):
+    execute("DELETE FROM contacts")
+    page = Page(owner.get(url(head)))
+    assert page.one("p", class_="empty").words == "No contacts yet. Add the first one below."
+    assert "Add contact" in page.labels
+
+
+def test_what_a_contact_holds_is_text(owner, head, execute):
+    execute("UPDATE contacts SET name = '<script>alert(1)</script>' WHERE email = 'ada@example.com'")
+    assert "<script>alert" not in owner.get(url(head)).content.decode()
+
+
+def test_a_stranger_gets_404(stranger, head):
+    assert stranger.get(url(head)).status_code == 404
+
+
+def test_an_unknown_checkpoint_is_404(owner):
+    assert owner.get(f"/checkpoints/{uuid.uuid4()}/").status_code == 404
+    assert owner.get("/checkpoints/none/").status_code == 404
+
+
+def test_a_visitor_is_sent_to_sign_in_and_back(client, head):
+    response = client.get(url(head), {"tab": "meta"})
+    assert (response.status_code, response["Location"]) == (
+        302,
+        f"/accounts/login/?next=/checkpoints/{head.pk}/%3Ftab%3Dmeta",
+    )
+
+
+def test_htmx_of_a_visitor_leaves_the_page_to_sign_in(client, head):
+    page = f"http://testserver/checkpoints/{head.pk}/?tab=meta"
+    response = client.get(url(head), headers=TAB | {"HX-Current-URL": page})
+    assert response["HX-Redirect"] == f"/accounts/login/?next=/checkpoints/{head.pk}/%3Ftab%3Dmeta"
+    assert response.content == b""
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_other_methods_are_refused(owner, head, method):
+    assert getattr(owner, method)(url(head)).status_code == 405
+
+
+@pytest.mark.parametrize("tab", ["app", "meta"])
+def test_the_number_of_queries_does_not_grow_with_the_timeline(
+    owner, head, tab, django_assert_max_num_queries, django_assert_num_queries
+):
+    children(head, 2)
+    with django_assert_max_num_queries(10) as queries_for_3:
+        owner.get(url(head), {"tab": tab})
+    children(head, 27)
+    with django_assert_num_queries(len(queries_for_3)):
+        page = Page(owner.get(url(head), {"tab": tab}))
+    assert page.one("nav", class_="timeline").words.count("Add more") == 29
+
+
+def test_both_databases_are_read_at_the_same_time(owner, head, monkeypatch):
+    read, context, threads = queries.db.read, pages.access.unfinished_run, set()
+
+    def slow_read(uri, work):
+        threads.add(threading.current_thread())
+        time.sleep(0.1)
+        return read(uri, work)
+
+    def slow_query(request):
+        time.sleep(0.1)
+        return context(request)
+
+    monkeypatch.setattr(queries.db, "read", slow_read)
+    monkeypatch.setattr(pages.access, "unfinished_run", slow_query)
+    owner.get(url(head))
+    begun = time.perf_counter()
+    owner.get(url(head))
+    assert time.perf_counter() - begun < 0.15
+    assert threading.current_thread() not in threads

@@ -1,0 +1,205 @@
+"""Isolation, by attack: what a project's role can do with its own connection string."""
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.errors import InsufficientPrivilege
+
+from neon.local import databases, engine
+from tests.neon.local import plane
+
+SHARED = ["checkpoints", "neon_local", "postgres", "template0", "template1"]
+
+
+@pytest.fixture
+def used(project):
+    """A project with a live database, a snapshot and a replaced database."""
+    project.sql("CREATE TABLE secret AS SELECT 1 AS n")
+    project.restore(project.snapshot())
+    return project
+
+
+@pytest.mark.parametrize("database", SHARED)
+def test_shared_databases_are_closed(project, database):
+    with pytest.raises(psycopg.OperationalError, match="permission denied|not currently accepting"):
+        project.connect(dbname=database)
+
+
+def test_another_projects_databases_are_closed(used, other):
+    for names in used.physical().values():
+        for name in names:
+            with pytest.raises(psycopg.OperationalError, match="permission denied|not currently accepting"):
+                other.connect(dbname=name)
+
+
+def test_its_own_snapshots_and_replaced_databases_are_closed_to_it(used):
+    physical = used.physical()
+    assert [len(physical[kind]) for kind in ("snapshots", "live", "replaced")] == [1, 1, 1]
+    for name in physical["snapshots"] + physical["replaced"]:
+        with pytest.raises(psycopg.OperationalError, match="not currently accepting"):
+            used.connect(dbname=name)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "ALTER DATABASE {} ALLOW_CONNECTIONS true",
+        "ALTER DATABASE {} RENAME TO mine",
+        "ALTER DATABASE {} SET work_mem = '1MB'",
+        "ALTER DATABASE {} OWNER TO CURRENT_USER",
+        "ALTER DATABASE {} IS_TEMPLATE true",
+        "COMMENT ON DATABASE {} IS 'mine'",
+        "DROP DATABASE {}",
+        "DROP DATABASE {} WITH (FORCE)",
+        "CREATE DATABASE stolen TEMPLATE {}",
+    ],
+)
+@pytest.mark.parametrize("kind", ["snapshots", "replaced"])
+def test_it_cannot_change_drop_or_copy_them(used, kind, attack):
+    (name,) = used.physical()[kind]
+    with used.connect() as connection, pytest.raises(InsufficientPrivilege):
+        connection.execute(sql.SQL(attack).format(sql.Identifier(name)))
+
+
+@pytest.mark.parametrize("kind", ["snapshots", "replaced"])
+def test_a_grant_on_them_grants_nothing(used, kind):
+    (name,) = used.physical()[kind]
+    grant = sql.SQL("GRANT ALL ON DATABASE {} TO PUBLIC").format(sql.Identifier(name))
+    with used.connect() as connection, pytest.raises(InsufficientPrivilege):
+        connection.execute(grant)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "CREATE DATABASE another",
+        "CREATE ROLE another",
+        "ALTER ROLE CURRENT_USER CREATEDB",
+        "ALTER ROLE CURRENT_USER SUPERUSER",
+        "ALTER ROLE CURRENT_USER CONNECTION LIMIT -1",
+        "ALTER ROLE postgres PASSWORD 'mine'",
+        "SET ROLE postgres",
+        "SET SESSION AUTHORIZATION postgres",
+        "GRANT postgres TO CURRENT_USER",
+        "GRANT pg_read_server_files TO CURRENT_USER",
+        "COPY (SELECT 1) TO PROGRAM 'id'",
+        "CREATE TABLE t (line text); COPY t FROM PROGRAM 'id'",
+        "CREATE TABLE t (line text); COPY t FROM '/etc/passwd'",
+        "SELECT pg_read_file('postgresql.conf')",
+        "SELECT pg_ls_dir('.')",
+        "SELECT lo_import('/etc/passwd')",
+        "SELECT pg_reload_conf()",
+        "SELECT rolpassword FROM pg_authid",
+        "SELECT pg_create_physical_replication_slot('slot')",
+        "ALTER SYSTEM SET fsync = off",
+        "SET session_preload_libraries = 'x'",
+        "CREATE TABLESPACE mine LOCATION '/tmp'",
+        "CREATE EXTENSION vector",
+        "CHECKPOINT",
+    ],
+)
+def test_the_server_is_out_of_reach(project, attack):
+    with project.connect() as connection, pytest.raises(InsufficientPrivilege):
+        connection.execute(attack)
+
+
+def test_it_cannot_end_other_sessions(project, other):
+    with other.connect() as theirs, project.connect() as mine:
+        for function in ("pg_terminate_backend", "pg_cancel_backend"):
+            with pytest.raises(InsufficientPrivilege):
+                mine.execute(f"SELECT {function}(%s)", [theirs.info.backend_pid])
+        theirs.execute("SELECT 1")
+
+
+def test_it_cannot_see_what_others_run(project, other):
+    query = "SELECT query FROM pg_stat_activity WHERE pid = %s"
+    with other.connect() as theirs, project.connect() as mine:
+        theirs.execute("SELECT 'confidential'")
+        assert mine.execute(query, [theirs.info.backend_pid]).fetchall() == [("<insufficient privilege>",)]
+        everything = mine.execute("SELECT * FROM pg_stat_activity").fetchall()
+    assert "confidential" not in str(everything)
+
+
+def test_its_advisory_locks_are_not_the_planes(project):
+    with project.connect() as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [project.id])
+        snapshot_id = project.snapshot()
+    project.restore(snapshot_id)
+
+
+# The live database is the role's own, as on Neon: owners may make and own schemas, extensions and publications. What
+# an owner can do to the database itself hurts nobody else, and a restore puts it right.
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "ALTER DATABASE {} RENAME TO mine",
+        "ALTER DATABASE {} ALLOW_CONNECTIONS false",
+        "DROP DATABASE {}",
+        "DROP DATABASE {} WITH (FORCE)",
+        "ALTER DATABASE {} OWNER TO postgres",
+        "ALTER DATABASE {} SET TABLESPACE pg_global",
+    ],
+)
+def test_it_cannot_lose_its_own_live_database(project, attack):
+    (name,) = project.physical()["live"]
+    with project.connect() as connection, pytest.raises(psycopg.Error):
+        connection.execute(sql.SQL(attack).format(sql.Identifier(name)))
+    assert project.sql("SELECT 1") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "ALTER DATABASE {} CONNECTION LIMIT 0",
+        "ALTER DATABASE {} IS_TEMPLATE true",
+        "REVOKE ALL ON DATABASE {} FROM CURRENT_USER",
+        "ALTER DATABASE {} SET default_transaction_read_only = on",
+        "ALTER DATABASE {} SET statement_timeout = 1",
+        "ALTER DATABASE {} SET role = 'none'",
+        "GRANT ALL ON DATABASE {} TO PUBLIC",
+        "DROP SCHEMA public CASCADE",
+    ],
+)
+def test_a_restore_undoes_what_it_did_to_its_own(used, harm):
+    snapshot_id = used.snapshot()
+    (live,) = used.physical()["live"]
+    with used.connect() as connection:
+        connection.execute(sql.SQL(harm).format(sql.Identifier(live)))
+    used.restore(snapshot_id)
+    assert used.sql("SELECT n FROM secret") == [(1,)]
+    used.sql("UPDATE secret SET n = 2")
+    (state,) = plane.memory("SELECT datistemplate, datallowconn FROM pg_database WHERE datname = %s", [live])
+    assert state == {"datistemplate": False, "datallowconn": True}
+
+
+def test_a_live_database_made_a_template_is_dropped_all_the_same(http):
+    with plane.project(http) as doomed:
+        (live,) = doomed.physical()["live"]
+        doomed.sql(f"ALTER DATABASE {live} IS_TEMPLATE true")
+        doomed.restore(doomed.snapshot())
+        names = {name for names in doomed.physical().values() for name in names} | {doomed.parameters["role"]}
+    engine.upkeep()
+    assert not names & plane.names_in_cluster()
+
+
+def test_upkeep_goes_on_after_one_that_fails(project, other, monkeypatch, caplog):
+    real = databases.drop
+
+    def drop(connection, name):
+        if name in doomed:
+            raise psycopg.errors.ObjectInUse("held")
+        real(connection, name)
+
+    doomed = project.physical()["live"]
+    monkeypatch.setattr(databases, "drop", drop)
+    rest = {*other.physical()["live"], other.parameters["role"]}
+    project.did("DELETE", "")
+    other.did("DELETE", "")
+    engine.upkeep()
+    assert "Upkeep of" in caplog.text
+    assert not rest & plane.names_in_cluster()
+    monkeypatch.undo()
+    engine.upkeep()
+    assert not {*doomed, project.parameters["role"]} & plane.names_in_cluster()
