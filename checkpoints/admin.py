@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
@@ -13,6 +14,8 @@ from checkpoints.models import Checkpoint, Project, Run
 from neon.errors import NeonError
 
 admin.site.site_header = admin.site.site_title = "Snapshots as Checkpoints"
+# One way in, with its rate limits; the admin's own form has none.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 
 class ReadOnly:
@@ -103,7 +106,7 @@ class CheckpointAdmin(ReadOnly, admin.ModelAdmin[Checkpoint]):
         for checkpoint in queryset.select_related("project__owner"):
             project = checkpoint.project
             run = runs.begin(owner=project.owner, kind=Run.Kind.RESTORE, project=project, target=checkpoint)
-            if run.target_id == checkpoint.pk:
+            if (run.kind, run.target_id) == (Run.Kind.RESTORE, checkpoint.pk):
                 self.message_user(request, f"{project} is being restored to {checkpoint}.", messages.SUCCESS)
             else:
                 self.message_user(request, f"{project}: another action of its owner is at work.", messages.WARNING)

@@ -1,5 +1,6 @@
 """The plane's memory: its tables, in its own database on the embedded server."""
 
+import atexit
 import functools
 import os
 from collections import defaultdict
@@ -41,6 +42,9 @@ def close() -> None:
     """Close the idle connections, before the server stops."""
     for idle in _idle.pop(os.getpid(), []):
         idle.close()
+
+
+atexit.register(close)
 
 
 def _take(idle: list[Connection]) -> Connection | None:

@@ -1,10 +1,11 @@
 """An httpx transport that hands requests to the plane's views in this process, in the real wire format."""
 
 import io
+from http import HTTPStatus
 
 import httpx
 from django.core.handlers.wsgi import WSGIRequest
-from django.urls import resolve
+from django.urls import Resolver404, resolve
 
 URLCONF = "neon.local.urls"
 
@@ -19,7 +20,10 @@ class LocalTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
         body = request.read()
-        view = resolve(request.url.path, urlconf=URLCONF)
+        try:
+            view = resolve(request.url.path, urlconf=URLCONF)
+        except Resolver404:  # not below the API's path at all
+            return httpx.Response(HTTPStatus.NOT_FOUND)
         answer = view.func(
             WSGIRequest(
                 {

@@ -119,7 +119,10 @@ def list_branches(request: HttpRequest, project_id: str) -> Answer:
 
 def get_branch(request: HttpRequest, project_id: str, branch_id: str) -> Answer:
     """GET /projects/{project_id}/branches/{branch_id}."""
-    return HTTPStatus.OK, {"branch": resources.branch(engine.get_branch(project_id, branch_id)), "annotation": None}
+    return HTTPStatus.OK, {
+        "branch": resources.branch(engine.get_branch(project_id, branch_id)),
+        "annotation": {"object": {"type": "console/branch", "id": branch_id}, "value": {}},
+    }
 
 
 def delete_branch(request: HttpRequest, project_id: str, branch_id: str) -> Answer:

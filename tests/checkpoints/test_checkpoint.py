@@ -17,6 +17,13 @@ def url(checkpoint):
     return f"/checkpoints/{checkpoint.pk}/"
 
 
+def seconds(browser, url):
+    """How long a page takes."""
+    begun = time.perf_counter()
+    browser.get(url)
+    return time.perf_counter() - begun
+
+
 def children(parent, count):
     """A line of *count* checkpoints after *parent*."""
     for _ in range(count):
@@ -239,8 +246,5 @@ def test_both_databases_are_read_at_the_same_time(owner, head, monkeypatch):
 
     monkeypatch.setattr(queries.db, "read", slow_read)
     monkeypatch.setattr(pages.access, "unfinished_run", slow_query)
-    owner.get(url(head))
-    begun = time.perf_counter()
-    owner.get(url(head))
-    assert time.perf_counter() - begun < 0.15
+    assert min(seconds(owner, url(head)) for _ in range(6)) < 0.15  # the others wait for other tests' processes
     assert threading.current_thread() not in threads

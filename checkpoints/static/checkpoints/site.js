@@ -18,13 +18,17 @@
   document.addEventListener("htmx:afterSettle", (event) => {
     const invalid = event.detail.elt.querySelector("[aria-invalid=true]");
     const next = event.detail.requestConfig?.elt.dataset.focus;
+    // Who went elsewhere meanwhile stays there; in what was replaced, htmx may have found a field of the same id again.
+    const here = document.activeElement === document.body || event.detail.elt.contains(document.activeElement);
     if (invalid) invalid.focus();
-    else if (next && document.activeElement === document.body) document.querySelector(next)?.focus();
+    else if (next && here) document.querySelector(next)?.focus();
   });
 
-  document.addEventListener("htmx:load", () => {
+  document.addEventListener("htmx:load", (event) => {
     const progress = document.getElementById("progress");
-    if (progress?.querySelector("#run") && !progress.matches(":modal")) {
+    // What the user has put away comes back with its own news only, not when something else on the page is new.
+    const concerned = progress?.contains(event.target) || event.target.contains(progress);
+    if (concerned && progress?.querySelector("#run") && !progress.matches(":modal")) {
       progress.close();
       progress.showModal();
     }

@@ -5,7 +5,7 @@ import pytest
 from tests.neon.local import plane
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def http():
     """An HTTP client of the plane, with its key."""
     with plane.wire() as client:

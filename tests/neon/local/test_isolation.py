@@ -9,26 +9,45 @@ from neon.local import databases, engine
 from tests.neon.local import plane
 
 SHARED = ["checkpoints", "neon_local", "postgres", "template0", "template1"]
+CLOSED = r"permission denied|not currently accepting"
 
 
-@pytest.fixture
-def used(project):
+# The attacks fail, so that one project bears them all.
+
+
+@pytest.fixture(scope="module")
+def project(http):
+    """A project that is attacked from within."""
+    with plane.project(http) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def other(http):
+    """A project of somebody else."""
+    with plane.project(http, "other") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def used(http):
     """A project with a live database, a snapshot and a replaced database."""
-    project.sql("CREATE TABLE secret AS SELECT 1 AS n")
-    project.restore(project.snapshot())
-    return project
+    with plane.project(http) as made:
+        made.sql("CREATE TABLE secret AS SELECT 1 AS n")
+        made.restore(made.snapshot())
+        yield made
 
 
 @pytest.mark.parametrize("database", SHARED)
 def test_shared_databases_are_closed(project, database):
-    with pytest.raises(psycopg.OperationalError, match="permission denied|not currently accepting"):
+    with pytest.raises(psycopg.OperationalError, match=CLOSED):
         project.connect(dbname=database)
 
 
 def test_another_projects_databases_are_closed(used, other):
     for names in used.physical().values():
         for name in names:
-            with pytest.raises(psycopg.OperationalError, match="permission denied|not currently accepting"):
+            with pytest.raises(psycopg.OperationalError, match=CLOSED):
                 other.connect(dbname=name)
 
 
@@ -162,14 +181,15 @@ def test_it_cannot_lose_its_own_live_database(project, attack):
         "DROP SCHEMA public CASCADE",
     ],
 )
-def test_a_restore_undoes_what_it_did_to_its_own(used, harm):
-    snapshot_id = used.snapshot()
-    (live,) = used.physical()["live"]
-    with used.connect() as connection:
+def test_a_restore_undoes_what_it_did_to_its_own(project, harm):
+    project.sql("CREATE TABLE IF NOT EXISTS secret AS SELECT 1 AS n")
+    snapshot_id = project.snapshot()
+    (live,) = project.physical()["live"]
+    with project.connect() as connection:
         connection.execute(sql.SQL(harm).format(sql.Identifier(live)))
-    used.restore(snapshot_id)
-    assert used.sql("SELECT n FROM secret") == [(1,)]
-    used.sql("UPDATE secret SET n = 2")
+    project.restore(snapshot_id)
+    assert project.sql("SELECT n FROM secret") == [(1,)]
+    project.sql("UPDATE secret SET n = 1")
     (state,) = plane.memory("SELECT datistemplate, datallowconn FROM pg_database WHERE datname = %s", [live])
     assert state == {"datistemplate": False, "datallowconn": True}
 
@@ -184,7 +204,10 @@ def test_a_live_database_made_a_template_is_dropped_all_the_same(http):
     assert not names & plane.names_in_cluster()
 
 
-def test_upkeep_goes_on_after_one_that_fails(project, other, monkeypatch, caplog):
+def test_upkeep_goes_on_after_one_that_fails(http, monkeypatch, caplog):
+    with plane.project(http) as first, plane.project(http) as second:
+        doomed = first.physical()["live"]
+        rest = {*second.physical()["live"], second.parameters["role"]}
     real = databases.drop
 
     def drop(connection, name):
@@ -192,14 +215,10 @@ def test_upkeep_goes_on_after_one_that_fails(project, other, monkeypatch, caplog
             raise psycopg.errors.ObjectInUse("held")
         real(connection, name)
 
-    doomed = project.physical()["live"]
     monkeypatch.setattr(databases, "drop", drop)
-    rest = {*other.physical()["live"], other.parameters["role"]}
-    project.did("DELETE", "")
-    other.did("DELETE", "")
     engine.upkeep()
     assert "Upkeep of" in caplog.text
     assert not rest & plane.names_in_cluster()
     monkeypatch.undo()
     engine.upkeep()
-    assert not {*doomed, project.parameters["role"]} & plane.names_in_cluster()
+    assert not {*doomed, first.parameters["role"]} & plane.names_in_cluster()

@@ -1,0 +1,82 @@
+"""What a person sees of an action that takes its time, and of one that fails."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.servers import Demo, Plane
+from tests.browser.user import User
+
+pytestmark = pytest.mark.browser
+
+
+def progress_of(user: User) -> Locator:
+    """Return the dialog that shows the progress of a run."""
+    return user.page.get_by_role("dialog")
+
+
+def test_progress_is_a_dialog_with_real_steps_that_survives_a_reload_and_a_second_click(
+    slow_demo: Demo, visit: Callable[..., User]
+) -> None:
+    user = visit(slow_demo)
+    user.page.goto(slow_demo.sign_in)
+    user.sees("v1")
+    other = User(user.page.context.new_page())
+    other.page.goto(user.page.url)
+
+    user.press("Create next checkpoint")
+    dialog = progress_of(user)
+    expect(dialog).to_be_visible()
+    expect(dialog).to_have_accessible_name("Creating the next checkpoint")
+    assert dialog.evaluate("dialog => dialog.matches(':modal') && dialog.contains(document.activeElement)")
+    expect(dialog.get_by_role("listitem")).to_contain_text(
+        ["Apply the prompt: done", "Take a snapshot: running", "Record the checkpoint: waiting"]
+    )
+    expect(dialog.get_by_role("listitem").first).to_contain_text("0.0 s")
+    expect(dialog.get_by_role("status")).to_have_text("Take a snapshot, step 2 of 3")
+
+    user.page.reload()
+    expect(dialog).to_be_visible()
+    expect(dialog).to_have_accessible_name("Creating the next checkpoint")
+
+    other.press("Create next checkpoint")
+    expect(progress_of(other)).to_have_accessible_name("Creating the next checkpoint")
+
+    user.sees("v2")
+    expect(dialog).to_have_count(0)
+    expect(user.page.get_by_role("heading", level=1)).to_be_focused()
+    other.sees("v2")
+    expect(user.entry("Add role and company")).to_have_count(1)
+
+
+def test_a_failure_says_so_and_trying_again_succeeds(
+    plane: Plane, remote_demo: Demo, visit: Callable[..., User]
+) -> None:
+    user = visit(remote_demo)
+    user.sign_up()
+    user.start_demo()
+    user.press("Create next checkpoint")
+    user.sees("v2")
+    plane.kill()
+    try:
+        user.press("Revert back")
+        dialog = progress_of(user)
+        expect(dialog).to_have_accessible_name("That did not work")
+        expect(dialog.get_by_role("alert")).to_contain_text("Neon")
+        expect(dialog.get_by_role("listitem").first).to_contain_text("Restore the snapshot: failed")
+        expect(dialog.get_by_role("button", name="Try again")).to_be_visible()
+
+        # Put away, it stays away, and the database is where it was.
+        user.page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        user.edit_contact("Ada Lovelace", role="Countess")
+        expect(user.row("Countess")).to_be_visible()
+        expect(dialog).to_have_count(0)
+
+        user.press("Revert back")
+        expect(dialog).to_have_accessible_name("That did not work")
+    finally:
+        plane.start()
+    user.press("Try again")
+    user.sees("v1")

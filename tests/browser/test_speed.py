@@ -1,0 +1,52 @@
+"""How long a click on the timeline takes until the restored page is there, measured in the browser."""
+
+import statistics
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.servers import Demo
+from tests.browser.user import User
+
+pytestmark = pytest.mark.browser
+
+# Presses the place of another checkpoint, and looks once a frame whether its page has come.
+JUMP = """
+    async ([prompt, heading]) => {
+        const place = [...document.querySelectorAll(".timeline button.place")]
+            .find((button) => button.textContent.includes(prompt));
+        const start = performance.now();
+        place.click();
+        const arrived = () => document.querySelector("h1").textContent === heading
+            && document.querySelector(".place[aria-current]").textContent.includes("database is here")
+            && document.querySelector("#contacts .contact");
+        while (!arrived()) await new Promise(requestAnimationFrame);
+        return performance.now() - start;
+    }
+"""
+PLACES = (
+    ("Create a contact list app", "Checkpoint v1"),
+    ("Add role and company", "Checkpoint v2"),
+)
+
+
+def median_jump(user: User, *, count: int, rest: int) -> float:
+    """Jump to and fro *count* times and return the median in milliseconds; *rest* lets the clean-up finish."""
+    user.press("Create next checkpoint")
+    user.sees("v2")
+    taken = []
+    for jump in range(count):
+        user.page.wait_for_timeout(rest)
+        taken.append(user.page.evaluate(JUMP, PLACES[jump % 2]))
+    return statistics.median(taken)
+
+
+def test_a_restored_page_is_there_in_under_400_ms(user: User) -> None:
+    assert median_jump(user, count=20, rest=150) < 400
+
+
+def test_with_operations_of_1200_ms_it_is_there_in_under_1600_ms(slow_demo: Demo, visit: Callable[..., User]) -> None:
+    user = visit(slow_demo)
+    user.sign_up()
+    user.start_demo()
+    assert median_jump(user, count=5, rest=1500) < 1600

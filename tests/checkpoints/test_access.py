@@ -1,0 +1,113 @@
+"""Who may see what: every URL of the site, by every method, for visitors, strangers and owners."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.urls.resolvers import URLResolver
+
+from checkpoints import runs
+from checkpoints import urls as site
+from checkpoints.models import Project, Run
+from tests.checkpoints.html import HTMX
+
+METHODS = ["get", "head", "post", "put", "patch", "delete", "options", "trace"]
+PUBLIC = {"home", "healthz", "readyz"}
+SIGNED_IN = {"start"}
+
+
+def patterns(inside, converters=()):
+    """Every URL with the names of its parameters; a URL added tomorrow is among them."""
+    for pattern in inside:
+        names = {*converters, *pattern.pattern.converters, *pattern.pattern.regex.groupindex}
+        if isinstance(pattern, URLResolver):
+            yield from patterns(pattern.url_patterns, names)
+        else:
+            yield pattern.name, frozenset(names)
+
+
+OWNED = {name for name, parameters in patterns(site.urlpatterns) if parameters}
+
+
+@pytest.fixture
+def urls(started, head, contacts):
+    """Every URL that belongs to somebody, with the ids of a started demo."""
+    ids = {"id": contacts()["Ada Lovelace"].id}
+    targets = {"pk": head.pk}
+    run = Run.objects.get()
+    found = {}
+    for name, parameters in patterns(site.urlpatterns):
+        if parameters:
+            known = targets | ids | ({"pk": run.pk} if name.startswith("run") else {})
+            found[name] = reverse(name, kwargs={parameter: known[parameter] for parameter in parameters})
+    return found
+
+
+def test_every_url_is_public_for_users_or_for_its_owner():
+    names = {name for name, _ in patterns(site.urlpatterns)}
+    assert names - OWNED == PUBLIC | SIGNED_IN
+    assert len(names) == len(list(patterns(site.urlpatterns)))
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "htmx"])
+def test_a_stranger_gets_404_for_everything_by_every_method(stranger, urls, headers):
+    answers = {
+        (name, method): getattr(stranger, method)(url, headers=headers).status_code
+        for name, url in urls.items()
+        for method in METHODS
+    }
+    assert set(answers.values()) == {404}
+    assert Run.objects.unfinished().count() == 0
+
+
+def test_an_unknown_id_is_answered_as_a_foreign_one_is(stranger, urls, head):
+    for url in urls.values():
+        foreign = stranger.get(url)
+        unknown = stranger.get(url.replace(str(head.pk)[:8], "00000000"))
+        assert (foreign.status_code, foreign.content) == (unknown.status_code, unknown.content)
+
+
+def test_a_visitor_is_sent_to_sign_in_for_everything_by_every_method(client, urls):
+    for url in [*urls.values(), *map(reverse, SIGNED_IN)]:
+        for method in METHODS:
+            response = getattr(client, method)(url)
+            assert response.status_code == 302, (method, url)
+            assert response["Location"].startswith("/accounts/login/?next=/"), (method, url)
+
+
+def test_htmx_of_a_visitor_leaves_the_page_to_sign_in(client, urls):
+    for url in [*urls.values(), *map(reverse, SIGNED_IN)]:
+        response = client.post(url, headers=HTMX | {"HX-Current-URL": "http://testserver/x/?y=z"})
+        assert response["HX-Redirect"] == "/accounts/login/?next=/x/%3Fy%3Dz"
+
+
+def test_a_page_of_another_site_is_nothing_to_go_back_to(client, urls):
+    response = client.post("/start/", headers=HTMX | {"HX-Current-URL": "https://evil.example/x"})
+    assert response["HX-Redirect"] == "/accounts/login/?next=/"
+
+
+def test_an_owner_is_answered_by_every_method(owner, urls, impatient):
+    for name in sorted(urls, key=lambda name: name == "contact_delete"):
+        for method in METHODS:
+            status = getattr(owner, method)(urls[name]).status_code
+            assert status in {200, 302, 405, 409, 422}, (name, method, status)
+
+
+def test_what_is_public_needs_nobody(client, db):
+    assert {name: client.get(reverse(name)).status_code for name in PUBLIC} == {
+        "home": 200,
+        "healthz": 200,
+        "readyz": 503,
+    }
+
+
+def test_a_contact_is_looked_for_in_ones_own_database_only(head, urls, contacts, client_of, spare_starts):
+    eve = User.objects.create_user("eve@example.com", "eve@example.com")
+    run = runs.begin(owner=eve, kind=Run.Kind.START, queue=False)
+    runs.execute(run.pk)
+    own = Project.objects.current(eve).head
+    url = urls["contact_delete"].replace(str(head.pk), str(own.pk))
+    response = client_of(eve).post(url)
+    run.refresh_from_db()
+    spare_starts.append(run)  # untouched, if all went well
+    assert response.status_code == 409
+    assert "Ada Lovelace" in contacts()

@@ -1,0 +1,83 @@
+"""Try again: POST /runs/<id>/retry/."""
+
+import uuid
+
+import pytest
+
+from checkpoints import runs
+from checkpoints.models import Run
+from tests.checkpoints.html import HTMX, Page
+
+
+@pytest.fixture
+def failed(started, head):
+    """A restore that failed."""
+    run = runs.begin(owner=started, kind=Run.Kind.RESTORE, project=head.project, target=head)
+    run.fail("Neon cannot be reached right now.")
+    return run
+
+
+def url(run):
+    return f"/runs/{run.pk}/retry/"
+
+
+def test_what_failed_is_done_again(owner, failed, head, working):
+    response = owner.post(url(failed), follow=True)
+    assert response.redirect_chain[-1] == (f"/checkpoints/{head.pk}/", 302)
+    again = Run.objects.first()
+    assert (again.status, again.kind, again.target) == ("succeeded", "restore", head)
+    assert again != failed
+
+
+def test_htmx_gets_the_result(owner, failed, head, working):
+    response = owner.post(url(failed), headers=HTMX)
+    assert response["HX-Push-Url"] == f"/checkpoints/{head.pk}/"
+
+
+def test_htmx_gets_the_progress_of_the_new_run(owner, failed, impatient):
+    response = owner.post(url(failed), headers=HTMX)
+    assert response["HX-Retarget"] == "#overlay"
+    assert Page(response).one(id="run")["hx-get"] == f"/runs/{Run.objects.first().pk}/"
+
+
+def test_a_failed_start_keeps_what_it_was_to_replace(owner, started, project, working):
+    run = runs.begin(owner=started, kind=Run.Kind.START, project=project)
+    run.fail("No.")
+    owner.post(url(run))
+    assert Run.objects.first().status == "succeeded"
+    assert started.projects.count() == 1
+
+
+def test_two_clicks_begin_one_run(owner, failed, impatient):
+    assert owner.post(url(failed))["Location"] == owner.post(url(failed))["Location"]
+    assert Run.objects.unfinished().count() == 1
+
+
+def test_a_run_that_did_not_fail_is_only_shown(owner, started):
+    run = Run.objects.get()
+    assert owner.post(url(run))["Location"] == f"/runs/{run.pk}/"
+    assert Run.objects.count() == 1
+
+
+def test_a_run_whose_project_is_gone_says_so(owner, failed, working):
+    Run.objects.update(project=None, target=None)
+    page = Page(owner.post(url(failed), headers=HTMX))
+    assert page.alerts == ["That project is gone. The database is as it was."]
+
+
+def test_a_stranger_gets_404_and_nothing_happens(stranger, failed):
+    assert stranger.post(url(failed)).status_code == 404
+    assert Run.objects.unfinished().count() == 0
+
+
+def test_an_unknown_run_is_404(owner):
+    assert owner.post(f"/runs/{uuid.uuid4()}/retry/").status_code == 404
+
+
+def test_a_visitor_is_sent_to_sign_in_and_then_home(client, failed):
+    assert client.post(url(failed))["Location"] == "/accounts/login/?next=/"
+
+
+@pytest.mark.parametrize("method", ["get", "head", "put", "patch", "delete"])
+def test_other_methods_are_refused(owner, failed, method):
+    assert getattr(owner, method)(url(failed)).status_code == 405

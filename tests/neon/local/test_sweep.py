@@ -1,0 +1,158 @@
+"""Kills: whatever moment a process dies at, the old world or the new one is there, and upkeep leaves no trace."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from django.conf import settings
+
+from neon.local import engine, leftovers, store
+from tests.neon.local import plane
+
+CALLS = ["create_project", "create_snapshot", "restore_snapshot", "delete_branch", "delete_project"]
+# A call takes some tens of milliseconds; a kill after its end shows nothing.
+LONGEST = 0.06
+
+
+class Victim:
+    """The other process."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.neon.local.victim", settings.DATA_DIR],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=settings.BASE_DIR,
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "SECRET_KEY": settings.SECRET_KEY},
+        )
+
+    def call(self, verb, *, kill_after=None, **arguments):
+        """Make a call in a child, and kill it after so many seconds, whether it has finished or not."""
+        self.process.stdin.write(json.dumps([verb, arguments, kill_after is not None]) + "\n")
+        self.process.stdin.flush()
+        child = int(self.process.stdout.readline())
+        if kill_after is not None:
+            time.sleep(kill_after)
+            os.kill(child, signal.SIGKILL)
+        assert self.process.stdout.readline() == "gone\n"
+        _wait_for_the_sessions_of_the_dead()
+
+
+def _wait_for_the_sessions_of_the_dead():
+    """Wait until the server has noticed: a session goes on with its statement, and with its locks, until the end."""
+    deadline = time.monotonic() + 10
+    while plane.memory("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' LIMIT 1"):
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+@pytest.fixture(scope="module")
+def victim():
+    """A process whose calls can be killed."""
+    made = Victim()
+    yield made
+    made.process.stdin.close()
+    assert made.process.wait(10) == 0
+    made.process.stdout.close()
+
+
+def check_the_cluster():
+    """Hold the plane's rows against the cluster, after upkeep."""
+    engine.upkeep()
+    assert plane.memory("SELECT * FROM leftovers") == []
+    assert plane.names_in_cluster() == plane.names_in_memory()
+
+
+def kill_and_repeat(victim, project, call, kill_after):
+    """Kill a call, look at the world that is left, and make the call again."""
+    snapshot_id = project.did("GET", "/snapshots")["snapshots"][-1]["id"]
+    before = project.default["id"]
+    project.restore(snapshot_id)
+    project.sql("UPDATE t SET world = 'new'")
+    target = project.default["id"]
+    arguments = {
+        "create_project": {"name": "killed"},
+        "create_snapshot": {"project_id": project.id, "branch_id": target, "name": "killed"},
+        "restore_snapshot": {"project_id": project.id, "snapshot_id": snapshot_id, "target_branch_id": target},
+        "delete_branch": {"project_id": project.id, "branch_id": before},
+        "delete_project": {"project_id": project.id},
+    }[call]
+    victim.call(call, kill_after=kill_after, **arguments)
+    check_the_cluster()
+    if call == "delete_project" and project.call("GET", "").status_code == 404:
+        return
+    swapped = project.default["id"] != target
+    assert project.sql("SELECT world FROM t") == [("old" if swapped else "new",)]
+    assert call == "restore_snapshot" or not swapped
+    if call == "restore_snapshot":
+        arguments["target_branch_id"] = project.default["id"]
+    victim.call(call, **arguments)
+    if call == "delete_project":
+        assert project.call("GET", "").status_code == 404
+    else:
+        assert project.sql("SELECT world FROM t") == [("old" if call == "restore_snapshot" else "new",)]
+
+
+def kill_at(moments, victim, http, call):
+    """Kill a call at each of the moments, in seconds; what is deleted is made anew for the next."""
+    for moment in moments:
+        with plane.project(http) as project:
+            project.sql("CREATE TABLE t AS SELECT 'old' AS world")
+            project.snapshot()
+            kill_and_repeat(victim, project, call, moment)
+    for row in http.get("projects", params={"search": "killed"}).json()["projects"]:
+        http.delete(f"projects/{row['id']}")
+    check_the_cluster()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_kill_at_any_moment_leaves_one_world_and_no_trace(victim, http, call):
+    kill_at([random.uniform(third, third + 1) * LONGEST / 3 for third in range(3)], victim, http, call)
+
+
+@pytest.mark.kill
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("call", CALLS)
+def test_many_kills(victim, http, call):
+    kill_at([number * LONGEST / 40 for number in range(40)], victim, http, call)
+
+
+def test_upkeep_leaves_alone_what_is_just_being_made(http):
+    with store.connection() as maker, leftovers.making(maker, {"db_being_made": "database"}):
+        engine.upkeep()
+        assert plane.memory("SELECT physical_name FROM leftovers") == [{"physical_name": "db_being_made"}]
+    engine.upkeep()
+    assert plane.memory("SELECT physical_name FROM leftovers") == []
+
+
+def test_upkeep_opens_a_live_database_that_was_left_closed(project):
+    (live,) = project.physical()["live"]
+    with store.connection() as connection:
+        connection.execute(f"ALTER DATABASE {live} ALLOW_CONNECTIONS false")
+    engine.upkeep()
+    assert project.sql("SELECT 1") == [(1,)]
+
+
+def test_the_next_change_opens_it_too(project):
+    (live,) = project.physical()["live"]
+    with store.connection() as connection:
+        connection.execute(f"ALTER DATABASE {live} ALLOW_CONNECTIONS false")
+    project.snapshot()
+    assert project.sql("SELECT 1") == [(1,)]
+
+
+def test_upkeep_does_not_open_what_somebody_is_copying(project):
+    (live,) = project.physical()["live"]
+    with store.connection() as connection, store.lock(connection, project.id, wait=True):
+        connection.execute(f"ALTER DATABASE {live} ALLOW_CONNECTIONS false")
+        engine.upkeep()
+        (state,) = plane.memory("SELECT datallowconn FROM pg_database WHERE datname = %s", [live])
+        assert state == {"datallowconn": False}
+    engine.upkeep()
+    assert project.sql("SELECT 1") == [(1,)]
