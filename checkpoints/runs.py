@@ -108,7 +108,14 @@ def wait(run: Run, seconds: float, *, for_news: bool = False) -> Run:
 
 def _fail(run: Run, sentence: str, detail: str) -> None:
     run.refresh_from_db()  # what was not saved has not happened
-    run.fail(f"{sentence} {services.undo(run)}", detail=detail)
+    try:
+        outcome = services.undo(run)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # a run that never ended would lock its owner out
+        logger.exception("Run %s could not be undone", run.pk)
+        outcome = "It is not known what it had changed by then; trying again makes sure."
+    run.fail(f"{sentence} {outcome}", detail=detail)
 
 
 @contextmanager

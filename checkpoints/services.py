@@ -139,7 +139,7 @@ def undo(run: Run) -> str:
 
 
 def clean_up(run: Run) -> None:
-    """Delete in Neon what a finished run left behind: replaced projects and branches; a second time is harmless."""
+    """Delete in Neon what a finished run left behind: what it replaced, or made in vain; a second time is harmless."""
     leftover = run.state.get("leftover", {})
     for project_id in leftover.get("projects", []):
         neon.connect().delete_project(project_id)
@@ -147,6 +147,8 @@ def clean_up(run: Run) -> None:
         neon.connect().delete_project_named(name)
     for project_id, branch_id in leftover.get("branches", []):
         neon.connect().delete_branch(project_id, branch_id)
+    for project_id, name in leftover.get("snapshot_names", []):
+        neon.connect().delete_snapshot_named(project_id, name)
     run.state.pop("leftover", None)
     run.save(update_fields=["state"])
 
@@ -206,6 +208,8 @@ def _undo_advance(run: Run) -> str:
     """Drop the columns that the prompt added: a restore of the head's snapshot would lose edits made since it."""
     if run.project is None or run.target is None or "columns" not in run.state:
         return "Nothing was changed."
+    if "fingerprint" in run.state:  # the snapshot was asked for, and may have been taken
+        run.state["leftover"] = {"snapshot_names": [[run.project.neon_project_id, str(run.pk)]]}
     version = run.target.next_version
     try:
         if version is not None:

@@ -14,6 +14,4 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line as it may be kept."""
-        return SECRETS.sub(
-            lambda found: f"{found['uri'] or found['bearer'] or found['key']}***", super().format(record)
-        )
+        return SECRETS.sub(r"\g<lead>***", super().format(record))

@@ -101,6 +101,13 @@ class Neon:
         with suppress(NotFound):
             self.client.delete_snapshot(project_id, snapshot_id)
 
+    def delete_snapshot_named(self, project_id: str, name: str) -> None:
+        """Have the project's snapshots of that name deleted; none is fine, nor need the project be there."""
+        with suppress(NotFound):
+            for snapshot in self.client.list_snapshots(project_id):
+                if snapshot.name == name:
+                    self.delete_snapshot(project_id, snapshot.id)
+
     def delete_project(self, project_id: str) -> None:
         """Have a project deleted with all that is in it; one that is gone is fine."""
         with suppress(NotFound):

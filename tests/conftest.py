@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,9 +9,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
-from checkpoints import runs, services
+from checkpoints import runs
 from checkpoints.models import Run
-from contacts.errors import AppDatabaseError
 from neon import service as neon
 from neon.local import postgres
 
@@ -43,40 +41,14 @@ def client_of() -> Callable[[User], Client]:
     return sign_in
 
 
-@pytest.fixture(scope="session")
-def spare_starts() -> list[Run]:
-    """Start runs of earlier tests that left their app database as it was made."""
-    return []
-
-
 @pytest.fixture
-def started(user: User, spare_starts: list[Run]) -> Iterator[User]:
-    """A user whose demo is started: a project of their own, at v1.
-
-    Making a Neon project takes most of the time, so one that no test has touched is taken over: the run is resumed
-    at its last step.
-    """
+def started(user: User) -> Iterator[User]:
+    """A user whose demo is started: a project of their own, at v1."""
     run = runs.begin(owner=user, kind=Run.Kind.START, queue=False)
-    if spare_starts:
-        earlier = spare_starts.pop()
-        run.state, run.steps = earlier.state, [*earlier.steps[:-1], run.steps[-1]]
-        run.save()
     runs.execute(run.pk)
     run.refresh_from_db()
     assert run.status == Run.Status.SUCCEEDED, run.detail
     yield user
-    run.refresh_from_db()
-    if _is_untouched(run):
-        spare_starts.append(run)
-    else:
-        for neon_project_id in {run.state["neon_project_id"], *user.projects.values_list("neon_project_id", flat=True)}:
-            neon.connect().delete_project(neon_project_id)
-
-
-def _is_untouched(run: Run) -> bool:
-    """Tell whether nothing but the run itself has worked on its app database."""
-    if run.project is None or run.result is None or Run.objects.exclude(pk=run.pk).filter(started_at__isnull=False):
-        return False
-    with suppress(AppDatabaseError):
-        return not services.differs(run.project, run.result)
-    return False
+    for neon_project_id in {run.state["neon_project_id"], *user.projects.values_list("neon_project_id", flat=True)}:
+        neon.connect().delete_project(neon_project_id)
+    neon.upkeep()

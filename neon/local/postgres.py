@@ -67,7 +67,7 @@ class EmbeddedPostgres:
         self._mutex = threading.Lock()
         self._address: Address | None = None
         self._users: int | None = None
-        self._pid = os.getpid()
+        os.register_at_fork(after_in_child=self._start_afresh)
 
     def address(self) -> Address:
         """Return where to connect, creating and starting the server when needed; later calls answer from memory.
@@ -75,10 +75,6 @@ class EmbeddedPostgres:
         Raises PostgresError.
         """
         with self._mutex:
-            if self._pid != os.getpid():  # forked
-                if self._users is not None:  # the lock is the parent's, and our copy would outlast it
-                    os.close(self._users)
-                self._pid, self._users, self._address = os.getpid(), None, None
             if self._address is None:
                 self._address = self._enter()
             return self._address
@@ -90,7 +86,7 @@ class EmbeddedPostgres:
 
     def leave(self) -> None:
         """Stop using the server, and stop the server itself when nobody else uses it."""
-        if self._users is None or self._pid != os.getpid():
+        if self._users is None:
             return
         with self._mutex, self._starting():
             os.close(self._users)
@@ -101,6 +97,12 @@ class EmbeddedPostgres:
                 except BlockingIOError:
                     return
                 self._stop()
+
+    def _start_afresh(self) -> None:
+        """Give up the use of the parent in a forked child: the lock is its own, and our copy would outlast it."""
+        if self._users is not None:
+            os.close(self._users)
+        self._mutex, self._users, self._address = threading.Lock(), None, None
 
     def _enter(self) -> Address:
         try:
@@ -120,7 +122,9 @@ class EmbeddedPostgres:
         except OSError as error:
             raise PostgresError(f"Postgres cannot use {self._folder}: {error.strerror or error}.") from error
         except psycopg.Error as error:
-            raise PostgresError(f"Postgres runs but cannot be used: {error}.") from error
+            if isinstance(error, PostgresError):
+                raise
+            raise PostgresError(f"Postgres runs but cannot be used: {error}") from error
 
     @contextlib.contextmanager
     def _starting(self) -> Iterator[None]:

@@ -73,8 +73,9 @@ def _connect() -> Connection:
         row_factory=dict_row,
         application_name="neon_local",
     )
+    where = postgres.server().address()
     try:
-        made = open_connection(**postgres.server().address())
+        made = open_connection(**where)
     except psycopg.OperationalError:
         postgres.server().forget()
         made = open_connection(**postgres.server().address())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Response, expect
 
-from tests.browser.servers import KEY, Demo, Plane
+from tests.browser.servers import KEY, Demo, Plane, Server
 from tests.browser.user import User
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -46,35 +46,42 @@ def base_url() -> str:
 
 
 @pytest.fixture(scope="session")
-def demo(browser: Browser) -> Iterator[Demo]:
+def servers(browser: Browser) -> Iterator[list[Server]]:
+    """The servers that tests have started; in the end all stop at the same time."""
+    started: list[Server] = []
+    yield started
+    for server in started:
+        server.ask_to_stop()
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def demo(servers: list[Server]) -> Demo:
     """The demo as it comes."""
-    server = Demo()
-    yield server
-    server.stop()
+    servers.append(server := Demo())
+    return server
 
 
 @pytest.fixture(scope="session")
-def slow_demo(browser: Browser) -> Iterator[Demo]:
+def slow_demo(servers: list[Server]) -> Demo:
     """A demo whose operations take as long as Neon's."""
-    server = Demo(NEON_LOCAL_OPERATION_SECONDS="1.2")
-    yield server
-    server.stop()
+    servers.append(server := Demo(NEON_LOCAL_OPERATION_SECONDS="1.2"))
+    return server
 
 
 @pytest.fixture(scope="session")
-def plane(browser: Browser) -> Iterator[Plane]:
+def plane(servers: list[Server]) -> Plane:
     """A stand-in for Neon."""
-    server = Plane()
-    yield server
-    server.stop()
+    servers.append(server := Plane())
+    return server
 
 
 @pytest.fixture(scope="session")
-def remote_demo(plane: Plane) -> Iterator[Demo]:
+def remote_demo(servers: list[Server], plane: Plane) -> Demo:
     """A demo that has a key and speaks to Neon over HTTP."""
-    server = Demo(NEON_API_KEY=KEY, NEON_API_URL=plane.url)
-    yield server
-    server.stop()
+    servers.append(server := Demo(NEON_API_KEY=KEY, NEON_API_URL=plane.url))
+    return server
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The processes that browser tests talk to: a demo, and the control plane over HTTP as a stand-in for Neon."""
 
+import contextlib
 import os
 import re
 import signal
@@ -8,9 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
+import pytest
 from django.conf import settings
+
+T = TypeVar("T")
 
 START_SECONDS = 40
 STOP_SECONDS = 15
@@ -41,16 +47,15 @@ class Server:
 
     def wait_for(self, pattern: str) -> str:
         """Return the first group of *pattern* as soon as the process has written it."""
-        deadline = time.monotonic() + START_SECONDS
-        while not (found := re.search(pattern, self._output.read_text())):
-            assert self._process.poll() is None, self._output.read_text()
-            assert time.monotonic() < deadline, self._output.read_text()
-            time.sleep(0.05)
-        return found[1]
+        return self._wait(lambda: re.search(pattern, self._output.read_text()))[1]
+
+    def ask_to_stop(self) -> None:
+        """Say what Ctrl-C would."""
+        self._process.send_signal(signal.SIGINT)
 
     def stop(self) -> None:
-        """Stop the process as Ctrl-C would, and remove its data."""
-        self._process.send_signal(signal.SIGINT)
+        """Stop the process and remove its data."""
+        self.ask_to_stop()
         try:
             self._process.wait(STOP_SECONDS)
         finally:
@@ -61,6 +66,17 @@ class Server:
         """End the process without a word; its data stays."""
         self._process.kill()
         self._process.wait()
+
+    def _wait(self, look: Callable[[], T | None]) -> T:
+        """Return what *look* finds as soon as it finds it; a process that does not come so far is stopped."""
+        deadline = time.monotonic() + START_SECONDS
+        while (found := look()) is None:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                output = self._output.read_text()
+                self.stop()
+                pytest.fail(f"{' '.join(self._arguments)} did not come up:\n{output}")
+            time.sleep(0.05)
+        return found
 
 
 class Demo(Server):
@@ -88,18 +104,12 @@ class Plane(Server):
     def start(self) -> None:
         """Start it, and wait until it listens."""
         super().start()
-        deadline = time.monotonic() + START_SECONDS
-        while not self._listens():
-            assert self._process.poll() is None, self._output.read_text()
-            assert time.monotonic() < deadline, self._output.read_text()
-            time.sleep(0.05)
+        self._wait(self._connection).close()
 
-    def _listens(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+    def _connection(self) -> socket.socket | None:
+        with contextlib.suppress(OSError):
+            return socket.create_connection(("127.0.0.1", self.port), timeout=1)
+        return None
 
 
 def free_port() -> int:

@@ -20,32 +20,33 @@ def test_the_link_of_start_demo_leads_there_and_back_again(demo: Demo, visit: Ca
     there_and_back(visitor)
 
 
-def test_a_newcomer_signs_up_and_starts_from_the_home_page(demo: Demo, visit: Callable[..., User]) -> None:
+def test_a_newcomer_starts_from_the_home_page_and_is_asked_before_starting_again(
+    demo: Demo, visit: Callable[..., User]
+) -> None:
     newcomer = visit(demo)
-    newcomer.page.goto("/")
-    newcomer.page.get_by_role("link", name="Sign in to start demo").click()
-    expect(newcomer.page).to_have_url(re.compile("/accounts/login/"))
+    page = newcomer.page
+    page.goto("/")
+    page.get_by_role("link", name="Sign in to start demo").click()
+    expect(page).to_have_url(re.compile("/accounts/login/"))
     newcomer.sign_up()
     newcomer.start_demo()
-    newcomer.page.goto("/")
-    newcomer.page.get_by_role("link", name="Continue").click()
+    page.goto("/")
+    page.get_by_role("link", name="Continue").click()
     newcomer.sees("v1")
+    newcomer.press("Create next checkpoint")
+    newcomer.sees("v2")
 
-
-def test_start_demo_asks_before_it_replaces_a_project(user: User) -> None:
-    user.press("Create next checkpoint")
-    user.sees("v2")
-    user.page.goto("/")
-    user.press("Start demo")
-    expect(user.page.get_by_role("heading", level=1)).to_have_text("Start again?")
-    expect(user.page.get_by_text("its 2 checkpoints")).to_be_visible()
-    user.page.get_by_role("link", name="Keep my project").click()
-    user.sees("v2")
-    user.page.goto("/")
-    user.press("Start demo")
-    user.press("Delete and start again")
-    user.sees("v1")
-    expect(user.entry("Add role and company")).to_have_count(0)
+    page.goto("/")
+    newcomer.press("Start demo")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Start again?")
+    expect(page.get_by_text("its 2 checkpoints")).to_be_visible()
+    page.get_by_role("link", name="Keep my project").click()
+    newcomer.sees("v2")
+    page.goto("/")
+    newcomer.press("Start demo")
+    newcomer.press("Delete and start again")
+    newcomer.sees("v1")
+    expect(newcomer.entry("Add role and company")).to_have_count(0)
 
 
 def test_tabs_answer_to_the_back_button_to_reload_and_to_deep_links(user: User) -> None:
@@ -73,21 +74,17 @@ def test_tabs_answer_to_the_back_button_to_reload_and_to_deep_links(user: User) 
     expect(user.row("Ada")).to_be_visible()
 
 
-def test_going_back_to_a_page_that_the_database_has_left_offers_the_jump(user: User) -> None:
-    first = user.page.url
+def test_a_new_page_takes_title_and_focus_and_the_one_that_the_database_has_left_offers_the_jump(user: User) -> None:
+    page = user.page
+    first = page.url
     user.press("Create next checkpoint")
     user.sees("v2")
-    user.page.go_back()
-    expect(user.page).to_have_url(first)
-    expect(user.page.get_by_text("The database is at v2: Add role and company, not here.")).to_be_visible()
-    expect(user.page.locator("#contacts")).to_have_count(0)
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    expect(page).to_have_title(re.compile("^v2: Add role and company"))
+    page.go_back()
+    expect(page).to_have_url(first)
+    expect(page.get_by_text("The database is at v2: Add role and company, not here.")).to_be_visible()
+    expect(page.locator("#contacts")).to_have_count(0)
     user.press("Jump to this checkpoint")
     user.sees("v1")
     expect(user.row("Ada")).to_be_visible()
-
-
-def test_after_a_jump_the_focus_is_at_the_top_of_the_new_page(user: User) -> None:
-    user.press("Create next checkpoint")
-    user.sees("v2")
-    expect(user.page.get_by_role("heading", level=1)).to_be_focused()
-    assert user.page.title().startswith("v2: Add role and company")

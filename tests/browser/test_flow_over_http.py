@@ -15,9 +15,3 @@ def test_with_a_key_the_flow_is_the_same(remote_demo: Demo, visit: Callable[...,
     visitor = visit(remote_demo)
     visitor.page.goto(remote_demo.sign_in)
     there_and_back(visitor)
-
-
-def test_with_a_key_a_newcomer_starts_a_project_of_their_own(remote_demo: Demo, visit: Callable[..., User]) -> None:
-    newcomer = visit(remote_demo)
-    newcomer.sign_up()
-    newcomer.start_demo()

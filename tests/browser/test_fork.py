@@ -8,9 +8,7 @@ from tests.browser.user import User
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def forked(user: User) -> User:
-    """Somebody who has gone back to v1 and made another v2 from there, beside the old v2 and its v3."""
+def test_a_fork_is_drawn_as_one_and_both_its_ends_are_kept(user: User) -> None:
     for version in ("v2", "v3"):
         user.press("Create next checkpoint")
         user.sees(version)
@@ -20,11 +18,10 @@ def forked(user: User) -> User:
     expect(user.row("Mary")).to_be_visible()
     user.press("Create next checkpoint from here")
     user.sees("v2")
-    return user
+    expect(user.row("Mary")).to_be_visible()
 
-
-def test_a_fork_is_drawn_as_a_line_that_leaves_the_first(forked: User) -> None:
-    timeline = forked.page.get_by_role("navigation", name="Timeline")
+    # The fork is a line of its own, between the two ends of the rail that it leaves, and further to the right.
+    timeline = user.page.get_by_role("navigation", name="Timeline")
     main = timeline.locator("> ol > li > :is(form, .place)")
     fork = timeline.locator("> ol > li > ol > li > :is(form, .place)")
     expect(main).to_have_count(3)
@@ -37,21 +34,17 @@ def test_a_fork_is_drawn_as_a_line_that_leaves_the_first(forked: User) -> None:
     assert branch["x"] > first["x"] == second["x"]
     assert first["y"] < branch["y"] < second["y"]
 
-
-def test_both_ends_of_a_fork_are_kept_and_can_be_gone_on_from(forked: User) -> None:
-    expect(forked.row("Mary")).to_be_visible()
-    forked.jump("Add tags")
-    forked.sees("v3")
-    expect(forked.row("Mary")).to_have_count(0)
-    forked.page.locator(".line .line button").click()
-    forked.sees("v2")
-    expect(forked.row("Mary")).to_be_visible()
-    forked.press("Revert back")
-    forked.sees("v1")
-    forked.press("Next checkpoint")  # of two children, the newer is the next
-    forked.sees("v2")
-    expect(forked.row("Mary")).to_be_visible()
-    forked.press("Create next checkpoint")
-    forked.sees("v3")
-    expect(forked.row("Mary")).to_be_visible()
-    expect(forked.page.locator(".line .line .entry")).to_have_count(2)
+    user.jump("Add tags")
+    user.sees("v3")
+    expect(user.row("Mary")).to_have_count(0)
+    user.page.locator(".line .line button").click()
+    user.sees("v2")
+    expect(user.row("Mary")).to_be_visible()
+    user.press("Revert back")
+    user.sees("v1")
+    user.press("Next checkpoint")  # of two children, the newer is the next
+    user.sees("v2")
+    user.press("Create next checkpoint")
+    user.sees("v3")
+    expect(user.row("Mary")).to_be_visible()
+    expect(user.page.locator(".line .line .entry")).to_have_count(2)

@@ -20,17 +20,6 @@ def test_the_whole_flow_works_without_javascript(demo: Demo, visit: Callable[...
     there_and_back(user)
 
 
-def test_a_wrong_contact_keeps_what_was_typed_without_javascript(demo: Demo, visit: Callable[..., User]) -> None:
-    user = visit(demo, java_script_enabled=False)
-    user.sign_up()
-    user.start_demo()
-    user.add_contact(name="Another Ada", email="ada@example.com")
-    form = user.page.get_by_role("form", name="Add contact")
-    expect(form.get_by_label("Name")).to_have_value("Another Ada")
-    expect(form.get_by_label("Email")).to_have_value("ada@example.com")
-    expect(form.get_by_label("Email")).to_have_attribute("aria-invalid", "true")
-
-
 def test_a_slow_action_has_a_progress_page_that_refreshes_itself(slow_demo: Demo, visit: Callable[..., User]) -> None:
     user = visit(slow_demo, java_script_enabled=False)
     user.sign_up()

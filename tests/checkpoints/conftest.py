@@ -6,13 +6,18 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from psycopg import conninfo, sql
 
 from checkpoints import runs
-from checkpoints.models import Project
+from checkpoints.models import Checkpoint, Project
 from checkpoints.views import actions, pages
 from contacts import db, queries, versions
+from neon import service as neon
+from neon.client import Client
 from neon.local import postgres
+from tests.checkpoints import flows
+from tests.checkpoints.wire import Wire
 
 
 @pytest.fixture
@@ -93,3 +98,40 @@ def grown(project, owner, working):
     first = project.head
     project.refresh_from_db()
     return SimpleNamespace(first=first, second=project.head)
+
+
+@pytest.fixture
+def moved(project):
+    """A project whose head moved on, in the meta database alone: enough where the app database must not be asked."""
+    first = project.head
+    project.head = Checkpoint.objects.create(
+        project=project, parent=first, prompt="Add role and company", version="v2", snapshot_id="snap-second"
+    )
+    project.save()
+    return SimpleNamespace(first=first, second=project.head)
+
+
+@pytest.fixture
+def wire(settings, monkeypatch):
+    """The way to Neon, on which faults can be put; nobody waits before trying again."""
+    wire = Wire()
+    client = Client(settings.NEON_LOCAL_API_KEY, transport=wire, sleep=lambda seconds: None)
+    monkeypatch.setattr(neon, "connect", lambda: neon.Neon(client))
+    yield wire
+    wire.mend()
+
+
+@pytest.fixture
+def newcomer(user):
+    """A user who has not started anything, and whose Neon projects are deleted in the end."""
+    yield user
+    for neon_project_id in flows.neon_projects(user):
+        neon.connect().delete_project(neon_project_id)
+
+
+@pytest.fixture
+def empty_queue(transactional_db):
+    """The queue of a test whose rows are seen by other processes; Django does not empty tables it does not manage."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers RESTART IDENTITY CASCADE")

@@ -1,6 +1,9 @@
 """The three long actions, executed in this thread, and what they leave behind."""
 
+import time
+
 import psycopg
+from psycopg import conninfo, sql
 
 from checkpoints import runs
 from checkpoints.models import Project, Run
@@ -57,6 +60,31 @@ def snapshots(project):
     return {snapshot.id for snapshot in neon.connect().client.list_snapshots(project.neon_project_id)}
 
 
+def execute(uri, statement):
+    """Run SQL in an app database, past the site."""
+    with psycopg.connect(uri) as connection:
+        connection.execute(statement)
+
+
 def superuser(database="postgres"):
     """Connect as the superuser of the server."""
     return psycopg.connect(**postgres.server().address(), dbname=database, autocommit=True)
+
+
+def shut(uri):
+    """Let nobody connect to an app database any more, and end who is connected."""
+    allow_connections(uri, False)
+    name = conninfo.conninfo_to_dict(uri)["dbname"]
+    with superuser() as connection:
+        while connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        ).fetchall():
+            time.sleep(0.001)
+
+
+def allow_connections(uri, allowed):
+    """Open an app database to connections, or close it."""
+    name = conninfo.conninfo_to_dict(uri)["dbname"]
+    statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+    with superuser() as connection:
+        connection.execute(statement.format(sql.Identifier(name), sql.Literal(allowed)))

@@ -41,13 +41,13 @@ def test_from_the_last_version_there_is_nothing_to_come(owner, grown, project):
     assert page.alerts == ["That was the last prompt. Nothing was changed."]
 
 
-def test_from_a_checkpoint_that_is_not_the_head_nothing_is_done(owner, grown, project):
-    page = Page(owner.post(url(grown.first), headers=HTMX))
+def test_from_a_checkpoint_that_is_not_the_head_nothing_is_done(owner, moved, project, working):
+    page = Page(owner.post(url(moved.first), headers=HTMX))
     project.refresh_from_db()
     assert page.alerts == [
         "The database has moved to another checkpoint in the meantime. Nothing was changed.",
     ]
-    assert project.head == grown.second
+    assert project.head == moved.second
 
 
 def test_a_full_plan_leaves_everything_as_it_was(owner, head, project, contacts, execute, working, settings):

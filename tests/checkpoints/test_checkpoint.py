@@ -80,17 +80,18 @@ def test_where_a_next_exists_it_is_offered_beside_the_fork(owner, grown):
     assert page.all("form", action=f"{url(grown.second)}restore/")
 
 
-def test_a_page_the_database_is_not_at_offers_the_jump_and_no_action(owner, grown):
-    page = Page(owner.get(url(grown.first)))
+def test_a_page_the_database_is_not_at_offers_the_jump_and_no_action(owner, moved):
+    page = Page(owner.get(url(moved.first)))
     assert "Jump to this checkpoint" in page.labels
     assert not {"Next checkpoint", "Create next checkpoint from here", "Revert back", "Add contact"} & set(page.labels)
     assert "The database is at v2: Add role and company, not here." in [element.words for element in page.all("p")]
 
 
 @pytest.mark.parametrize("tab", ["app", "meta", "schema"])
-def test_a_page_the_database_is_not_at_never_asks_the_database(owner, grown, monkeypatch, tab):
-    monkeypatch.setattr(queries.db, "read", lambda *arguments: pytest.fail("asked"))
-    response = owner.get(url(grown.first), {"tab": tab})
+def test_a_page_the_database_is_not_at_never_asks_the_database(owner, moved, monkeypatch, tab):
+    with monkeypatch.context() as patch:
+        patch.setattr(queries.db, "read", lambda *arguments: pytest.fail("asked"))
+        response = owner.get(url(moved.first), {"tab": tab})
     assert response.status_code == 200
     assert Page(response).alerts == []
 
@@ -103,8 +104,8 @@ def test_the_timeline_marks_where_one_is(owner, grown):
     assert page.all("form", action=f"{url(grown.first)}restore/", class_=None)
 
 
-def test_the_timeline_of_another_page_is_still_a_jump(owner, grown):
-    page = Page(owner.get(url(grown.first)))
+def test_the_timeline_of_another_page_is_still_a_jump(owner, moved):
+    page = Page(owner.get(url(moved.first)))
     assert [element.words[:2] for element in page.all("button", class_="place")] == ["v1", "v2"]
     assert page.one("button", **{"class": "place", "aria-current": "page"}).words.startswith("v1")
 

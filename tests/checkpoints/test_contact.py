@@ -33,7 +33,7 @@ def test_a_contact_that_is_gone_is_said_and_the_list_read_again(owner, url, exec
     assert [element.words for element in page.all("span", class_="name")] == ["Alan Turing", "Grace Hopper"]
 
 
-def test_when_the_head_has_moved_the_page_offers_the_jump(owner, url, grown):
+def test_when_the_head_has_moved_the_page_offers_the_jump(owner, url, moved):
     response = owner.get(url, headers=HTMX)
     assert response.status_code == 409
     assert "Jump to this checkpoint" in Page(response).labels

@@ -64,7 +64,7 @@ def test_while_a_run_is_at_work_nothing_is_deleted(owner, url, head, started, co
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_when_the_head_has_moved_the_page_offers_the_jump(owner, url, grown, method):
+def test_when_the_head_has_moved_the_page_offers_the_jump(owner, url, moved, method):
     response = getattr(owner, method)(url, headers=HTMX)
     assert response.status_code == 409
     assert "Jump to this checkpoint" in Page(response).labels

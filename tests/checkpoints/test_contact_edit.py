@@ -129,7 +129,7 @@ def test_while_a_run_is_at_work_nothing_is_written(owner, url, head, started, co
 
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "htmx"])
-def test_when_the_head_has_moved_the_page_offers_the_jump(owner, url, grown, method, headers):
+def test_when_the_head_has_moved_the_page_offers_the_jump(owner, url, moved, method, headers):
     response = getattr(owner, method)(url, COUNTESS, headers=headers)
     assert response.status_code == 409
     assert "Jump to this checkpoint" in Page(response).labels

@@ -52,7 +52,7 @@ def test_the_token_of_the_page_is_accepted_in_the_header_as_htmx_sends_it(user, 
 
 
 def test_who_may_not_enter_is_told(user, client_of):
-    response = client_of(user).get("/admin/")
+    response = client_of(user).get("/admin/", follow=True)
     page = Page(response)
     assert response.status_code == 403
     assert page.headings == ["Not allowed"]

@@ -62,8 +62,8 @@ def test_two_tabs_are_one(owner, head):
     assert current(Page(owner.get(f"{url(head)}?tab=app&tab=meta"))) == "meta db"
 
 
-def test_meta_db_lists_the_checkpoints(owner, grown):
-    page = Page(owner.get(url(grown.second), {"tab": "meta"}))
+def test_meta_db_lists_the_checkpoints(owner, moved):
+    page = Page(owner.get(url(moved.second), {"tab": "meta"}))
     assert [cell.words for cell in page.all("th")] == [
         "version",
         "prompt",
@@ -75,8 +75,8 @@ def test_meta_db_lists_the_checkpoints(owner, grown):
     ]
     rows = [row.words for row in page.all("tr")][1:]
     assert [row[:2] for row in rows] == ["v2", "v1"]
-    assert grown.second.snapshot_id in rows[0]
-    assert str(grown.first.pk)[:8] in rows[0]
+    assert moved.second.snapshot_id in rows[0]
+    assert str(moved.first.pk)[:8] in rows[0]
 
 
 def test_meta_db_needs_no_app_database(owner, head, database_down):
@@ -91,8 +91,8 @@ def test_the_schema_is_the_databases_own(owner, head, execute):
     assert [row.words for row in page.all("tr")] == [
         "column type nullable default",
         "id uuid no gen_random_uuid()",
-        "name text no –",
-        "email text no –",
+        "name text no \N{EN DASH}",
+        "email text no \N{EN DASH}",
         "shoe_size integer yes 42",
     ]
 
@@ -111,13 +111,13 @@ def test_a_database_that_is_down_is_said_in_the_tab(owner, head, database_down):
 
 
 @pytest.mark.parametrize("tab", ["app", "schema"])
-def test_a_tab_the_database_is_not_at_offers_the_jump(owner, grown, tab):
-    page = Page(owner.get(url(grown.first), {"tab": tab}, headers=TAB))
+def test_a_tab_the_database_is_not_at_offers_the_jump(owner, moved, tab):
+    page = Page(owner.get(url(moved.first), {"tab": tab}, headers=TAB))
     assert "Jump to this checkpoint" in page.labels
     assert page.alerts == []
 
 
-def test_the_meta_db_of_another_checkpoint_is_shown_as_ever(owner, grown):
-    page = Page(owner.get(url(grown.first), {"tab": "meta"}, headers=TAB))
+def test_the_meta_db_of_another_checkpoint_is_shown_as_ever(owner, moved):
+    page = Page(owner.get(url(moved.first), {"tab": "meta"}, headers=TAB))
     assert len(page.all("tr")) == 3
     assert page.one("tr", class_="shown").words.startswith("v1")

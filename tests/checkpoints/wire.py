@@ -8,41 +8,45 @@ from neon.local.transport import LocalTransport
 
 
 class Wire(httpx.BaseTransport):
-    """Hands requests to the plane, but for those that a test has something against."""
+    """Hands requests to the plane; a test says what happens before or after those that match a pattern."""
 
     def __init__(self):
         self._plane = LocalTransport()
-        self._faults = []
+        self._before, self._after = [], []
 
-    def fails(self, request, fault):
-        """Let requests whose method and path match fail, before they have had any effect.
+    def before(self, pattern, act):
+        """Call *act* before a request such as "POST /projects$" has its effect."""
+        self._before.append((pattern, act))
 
-        A fault is the status and the code of a refusal, an exception, or something to call.
-        """
-        self._faults.append((request, fault, False))
+    def after(self, pattern, act):
+        """Call *act* when it has had its effect, before the answer arrives."""
+        self._after.append((pattern, act))
 
-    def loses_the_answer(self, request, fault=None):
-        """Let requests whose method and path match have their effect, and their answer get lost."""
-        self._faults.append((request, fault or httpx.ReadTimeout("too late"), True))
+    def refuses(self, pattern, status=503, code=""):
+        """Let Neon refuse what matches."""
+        self.before(pattern, lambda: httpx.Response(status, json={"code": code, "message": "no"}))
+
+    def loses_the_answer(self, pattern):
+        """Let what matches have its effect, and the answer never come."""
+        self.after(pattern, _time_out)
 
     def mend(self):
         """Let everything pass again."""
-        self._faults.clear()
+        self._before.clear()
+        self._after.clear()
 
     def handle_request(self, request):
         """Answer one request."""
-        fault, too_late = next(
-            (
-                (fault, too_late)
-                for pattern, fault, too_late in self._faults
-                if re.search(pattern, f"{request.method} {request.url.path}")
-            ),
-            (None, False),
-        )
-        answer = self._plane.handle_request(request) if too_late or fault is None or callable(fault) else None
-        if isinstance(fault, Exception):
-            raise fault
-        if isinstance(fault, tuple):
-            status, code = fault
-            return httpx.Response(status, json={"code": code, "message": "no"})
+        line = f"{request.method} {request.url.path}"
+        for pattern, act in self._before:
+            if re.search(pattern, line) and (refusal := act()):
+                return refusal
+        answer = self._plane.handle_request(request)
+        for pattern, act in self._after:
+            if re.search(pattern, line):
+                act()
         return answer
+
+
+def _time_out():
+    raise httpx.ReadTimeout("no answer")

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from allauth.account.models import EmailAddress
@@ -21,6 +22,7 @@ from sesame.utils import get_query_string
 from checkpoints import processes, runs, services
 from checkpoints.models import Checkpoint, Project, Run, Step
 from contacts.errors import AppDatabaseError
+from neon.errors import NeonError
 
 HOST = "127.0.0.1"
 START_SECONDS = 20
@@ -86,8 +88,16 @@ class Command(BaseCommand):
         unfinished = Run.objects.unfinished().filter(owner=user).first()
         if project and reset and not agreed:
             self._ask(project)
-        if project is None or reset or unfinished:
-            self._execute(unfinished or runs.begin(owner=user, kind=Run.Kind.START, project=project, queue=False))
+        if unfinished:
+            self.stdout.write("Finishing what was at work")
+            try:
+                self._execute(unfinished)
+            except CommandError as error:  # it has ended, and does not stand in the way
+                self.stdout.write(str(error))
+            project = Project.objects.current(user)
+        if project is None or reset:
+            self.stdout.write("Starting the demo")
+            self._execute(runs.begin(owner=user, kind=Run.Kind.START, project=project, queue=False))
             project = Project.objects.current(user)
         if project is None or project.head is None:
             raise CommandError("There is no checkpoint yet. Run again with --reset.")
@@ -103,12 +113,12 @@ class Command(BaseCommand):
             raise CommandError("Nothing was changed.")
 
     def _execute(self, run: Run) -> None:
-        self.stdout.write("Starting the demo")
         runs.execute(run.pk, listener=self._say_step)
         run.refresh_from_db()
         if run.status != Run.Status.SUCCEEDED:
             raise CommandError(run.error or "The action is at work in another process. Try again in a moment.")
-        services.clean_up(run)
+        with suppress(NeonError):  # a worker repeats it
+            services.clean_up(run)
 
     def _say_step(self, step: Step) -> None:
         self.stdout.write(f"  {self.style.SUCCESS('✓')} {step.label}  {step.seconds:.1f} s")

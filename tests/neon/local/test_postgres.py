@@ -9,15 +9,16 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from django.conf import settings
+from django.db import connection
 
-from neon.local import postgres
+from neon.local import postgres, store
 from neon.local.address import address, answers, is_taken
 from neon.local.postgres import EmbeddedPostgres, PostgresError
-from tests.neon.local import plane
 
 SPEEDY = {"fsync": "off"}
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
@@ -25,6 +26,7 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="not root")
 USER = """
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 from neon.local.postgres import EmbeddedPostgres
 print(EmbeddedPostgres(Path(sys.argv[1]), {"fsync": "off"}).address()["port"], flush=True)
 sys.stdin.read()
@@ -50,8 +52,8 @@ def server(folder):
 
 
 def query(where, statement):
-    with psycopg.connect(**where, dbname="postgres", autocommit=True) as connection:
-        return connection.execute(statement).fetchone()[0]
+    with psycopg.connect(**where, dbname="postgres", autocommit=True) as superuser:
+        return superuser.execute(statement).fetchone()[0]
 
 
 def postmaster(folder):
@@ -63,7 +65,10 @@ def kill_all(folder):
     parent = postmaster(folder)
     for pid in [parent, *_children(parent)]:
         os.kill(pid, signal.SIGKILL)
-    return parent
+    deadline = time.monotonic() + 5
+    while is_taken(int((folder / "port").read_text())):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def _children(parent):
@@ -166,10 +171,11 @@ def test_threads_that_come_at_once_start_one_server(server, folder):
 
 def test_a_killed_server_is_started_again_with_its_data(server, folder):
     where = server.address()
-    query(where, "CREATE TABLE IF NOT EXISTS kept AS SELECT 1; CHECKPOINT; SELECT 1")
+    with psycopg.connect(**where, dbname="postgres") as superuser:
+        superuser.execute("CREATE TABLE kept AS SELECT 1 AS n")
     kill_all(folder)
     server.forget()
-    assert query(server.address(), "SELECT count(*) FROM kept") == 1
+    assert query(server.address(), "SELECT n FROM kept") == 1
 
 
 def test_a_process_id_that_belongs_to_somebody_else_by_now_does_not_matter(server, folder):
@@ -242,9 +248,9 @@ def test_a_stranger_on_the_port_gets_no_password_and_is_not_taken_for_the_server
 
 
 def test_what_is_missing_after_a_kill_at_first_start_is_made_by_the_next(server, folder):
-    with psycopg.connect(**server.address(), dbname="postgres", autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {postgres.PLANE_DATABASE}")
-        connection.execute("GRANT CONNECT ON DATABASE template1 TO PUBLIC")
+    with psycopg.connect(**server.address(), dbname="postgres", autocommit=True) as superuser:
+        superuser.execute(f"DROP DATABASE {postgres.PLANE_DATABASE}")
+        superuser.execute("GRANT CONNECT ON DATABASE template1 TO PUBLIC")
     (folder / "port").write_text("")
     server.leave()
     where = server.address()
@@ -283,60 +289,82 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path, place):
 
 def test_a_server_that_does_not_start_says_why_in_one_sentence(folder):
     server = EmbeddedPostgres(folder, {"shared_buffers": "1000TB"})
-    with pytest.raises(PostgresError, match=r"^pg_ctl failed: .*shared_buffers") as caught:
-        server.address()
-    assert "\n" not in str(caught.value)
-    server.leave()
+    try:
+        with pytest.raises(PostgresError, match=r"^pg_ctl failed: .*shared_buffers") as caught:
+            server.address()
+        assert "\n" not in str(caught.value)
+    finally:
+        server.leave()
+
+
+def in_a_child(check):
+    """Call *check* in a forked child, and return whether it was true there."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if check() else 1
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def test_a_forked_child_has_a_use_of_its_own(server):
     where = server.address()
-    go_on, told = os.pipe()
-    child = os.fork()
-    if child == 0:
-        ok = False
-        try:
-            os.close(told)
-            os.read(go_on, 1)  # the parent has left
-            ok = answers(server.address())
-            server.leave()
-        finally:
-            os._exit(0 if ok else 1)
-    os.close(go_on)
-    server.leave()
-    os.close(told)
-    assert os.waitpid(child, 0)[1] == 0
-    assert not is_taken(where["port"])
+
+    def leave_as_well():
+        answered = server.address() == where and answers(where)
+        server.leave()
+        return answered
+
+    assert in_a_child(leave_as_well)
+    assert answers(where)
+
+
+def test_a_forked_child_does_not_keep_the_server_from_stopping(server):
+    where = server.address()
+    ours, childs = socket.socketpair()
+    with ours, childs:
+        child = os.fork()
+        if child == 0:
+            childs.send(b"here")
+            childs.recv(1)
+            os._exit(0)
+        ours.recv(4)
+        server.leave()
+        taken = is_taken(where["port"])
+        ours.send(b".")
+        os.waitpid(child, 0)
+    assert not taken
 
 
 def test_a_forked_child_does_not_touch_its_parents_connections(project):
-    child = os.fork()
-    if child == 0:
-        ok = False
-        try:
-            ok = project.default["name"] == "main" and project.snapshot() is not None
-        finally:
-            os._exit(0 if ok else 1)
-    assert os.waitpid(child, 0)[1] == 0
+    assert in_a_child(lambda: project.default["name"] == "main" and project.snapshot())
     assert len(project.did("GET", "/snapshots")["snapshots"]) == 1
 
 
-def test_the_site_and_the_plane_follow_a_server_that_moved(project, db):
-    from django.db import connection
+@pytest.fixture
+def elsewhere(server, monkeypatch):
+    """The site and the plane on a server of this module, which may be harmed."""
+    store.close()
+    monkeypatch.setattr(postgres, "server", lambda: server)
+    yield server
+    store.close()
 
-    server, names = postgres.server(), {"database_name": "neondb", "role_name": "neondb_owner"}
-    before = server.address()["port"]
-    connection.close()
-    kill_all(settings.DATA_DIR / "postgres")
-    deadline = time.monotonic() + 5
-    while is_taken(before) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    with stranger_on(before):
-        after = project.did("GET", "/connection_uri", params=names)["uri"]
-        assert f":{before}/" not in after
-        with psycopg.connect(after) as moved:
+
+def test_the_site_and_the_plane_follow_a_server_that_moved(elsewhere, folder, http, django_db_blocker):
+    names = {"database_name": "neondb", "role_name": "neondb_owner"}
+    made = http.post("projects", json={"project": {"name": "moving"}}).json()
+    before = elsewhere.address()["port"]
+    kill_all(folder)
+    with stranger_on(before), django_db_blocker.unblock():
+        uri = http.get(f"projects/{made['project']['id']}/connection_uri", params=names).json()["uri"]
+        assert urlsplit(uri).port == elsewhere.address()["port"] != before
+        with psycopg.connect(uri) as moved:
             assert moved.execute("SELECT 1").fetchone() == (1,)
-        with connection.cursor() as cursor:
+        site = connection.copy()
+        with site.cursor() as cursor:
             cursor.execute("SELECT inet_server_port()")
-            assert cursor.fetchone() == (server.address()["port"],)
-    assert plane.memory("SELECT 1 AS n") == [{"n": 1}]
+            assert cursor.fetchone() == (elsewhere.address()["port"],)
+        site.close()
+    assert http.delete(f"projects/{made['project']['id']}").status_code == 200

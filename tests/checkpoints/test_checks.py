@@ -1,0 +1,105 @@
+"""Settings mistakes, and what production insists on."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings as site_settings
+from django.core.management import call_command
+
+from checkpoints import checks
+
+PRODUCTION = {
+    "ALLOWED_HOSTS": "checkpoints.example.com",
+    "SECRET_KEY": "a-secret-key-of-fifty-characters-or-more-0123456789-abcdefghij",
+    "DATABASE_URL": "postgres://site:secret@db.example.com/checkpoints",
+    "NEON_API_KEY": "napi_secret",
+}
+
+
+def python(arguments, environment, tmp_path):
+    """Run Python on the project in an environment of these variables alone."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), **environment},
+        cwd=site_settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def ids(settings, **changes):
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    found = [*checks.check_neon(None), *checks.check_keys(None), *checks.check_meta_database(None)]
+    assert all(message.hint or message.id == "checkpoints.E004" for message in found)
+    return [message.id for message in found]
+
+
+def test_the_tests_own_settings_are_fine(settings):
+    assert ids(settings) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"NEON_LOCAL": False}, ["checkpoints.E001"]),
+        ({"NEON_LOCAL": False, "NEON_API_KEY": "napi_x"}, []),
+        ({"NEON_API_URL": "console.neon.tech/api/v2"}, ["checkpoints.E002"]),
+        ({"NEON_API_URL": "ftp://console.neon.tech"}, ["checkpoints.E002"]),
+        ({"NEON_API_KEY": "napi_x", "NEON_API_URL": "http://neon.example.com"}, ["checkpoints.E003"]),
+        ({"NEON_API_KEY": "napi_x", "NEON_API_URL": "http://127.0.0.1:9000/api/v2"}, []),
+        ({"NEON_LOCAL_OPERATION_SECONDS": -1.0}, ["checkpoints.E004"]),
+        ({"NEON_LOCAL_SNAPSHOT_LIMIT": -1}, ["checkpoints.E004"]),
+        ({"FIELD_ENCRYPTION_KEYS": []}, ["checkpoints.E005"]),
+        ({"LOCAL": False}, ["checkpoints.W001"]),
+    ],
+)
+def test_each_mistake_has_its_id(settings, changes, expected):
+    assert ids(settings, **changes) == expected
+
+
+def test_a_production_site_passes_the_deployment_checks(tmp_path):
+    check = ["manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    run = python(check, PRODUCTION, tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "no issues" in run.stdout
+
+
+def test_production_needs_a_secret_key(tmp_path):
+    run = python(["manage.py", "check"], PRODUCTION | {"SECRET_KEY": ""}, tmp_path)
+    assert run.returncode != 0
+    assert run.stderr.strip().endswith("Set SECRET_KEY: it is required when ALLOWED_HOSTS is set.")
+
+
+def test_production_does_not_start_without_neon(tmp_path):
+    run = python(["-c", "import config.wsgi"], PRODUCTION | {"NEON_API_KEY": ""}, tmp_path)
+    assert run.returncode != 0
+    assert "checkpoints.E001" in run.stderr
+
+
+def test_production_on_the_local_plane_has_to_be_meant(tmp_path):
+    run = python(["manage.py", "check"], PRODUCTION | {"NEON_API_KEY": "", "NEON_LOCAL": "1"}, tmp_path)
+    assert run.returncode == 0, run.stderr
+
+
+def test_production_has_no_sign_in_link(tmp_path):
+    script = """
+import config.wsgi
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+assert not [backend for backend in settings.AUTHENTICATION_BACKENDS if "sesame" in backend]
+assert settings.SESSION_COOKIE_SECURE and settings.SECURE_SSL_REDIRECT
+try:
+    reverse("demo_sign_in")
+except NoReverseMatch:
+    print("none")
+"""
+    run = python(["-c", script], PRODUCTION, tmp_path)
+    assert (run.returncode, run.stdout) == (0, "System check identified no issues (0 silenced).\nnone\n"), run.stderr
+
+
+def test_the_models_have_their_migrations(db):
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)

@@ -1,0 +1,183 @@
+"""Runs: one at a time for each owner, executed by one process, resumed after a kill."""
+
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import OperationalError, connection, transaction
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from checkpoints import runs, services
+from checkpoints.models import Run
+from contacts import schema
+from tests.checkpoints import flows
+
+SECRET = "postgresql://somebody:s3cret@db.example.com/neondb"
+
+
+@pytest.fixture
+def restoring(head):
+    """A restore that nobody executes yet."""
+    return flows.begin(head, Run.Kind.RESTORE)
+
+
+def queued(task):
+    """Return the ids of the runs for which a task is waiting."""
+    jobs = ProcrastinateJob.objects.filter(task_name=f"checkpoints.tasks.{task}", status="todo")
+    return [uuid.UUID(job.args["run_id"]) for job in jobs]
+
+
+def breaks(*arguments, **options):
+    """Break in a way that nobody foresaw."""
+    raise RuntimeError(f"cannot connect to {SECRET}")
+
+
+# Beginning
+
+
+def test_a_new_run_is_queued_with_its_row(user):
+    run = runs.begin(owner=user, kind=Run.Kind.START)
+    assert run.status == "queued"
+    assert queued("execute") == [run.pk]
+
+
+def test_what_is_rolled_back_was_never_queued(user):
+    with pytest.raises(KeyError), transaction.atomic():
+        runs.begin(owner=user, kind=Run.Kind.START)
+        raise KeyError
+    assert queued("execute") == []
+
+
+def test_who_has_an_unfinished_run_gets_that_one(restoring, head):
+    assert flows.begin(head, Run.Kind.ADVANCE) == restoring
+    assert queued("execute") == []
+
+
+def test_others_have_runs_of_their_own(restoring):
+    other = runs.begin(owner=User.objects.create_user("eve"), kind=Run.Kind.START)
+    assert other != restoring
+
+
+def test_after_the_end_the_way_is_free(restoring, head):
+    restoring.fail("No.")
+    assert flows.begin(head, Run.Kind.RESTORE) != restoring
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_clicks_at_once_get_the_same_run(empty_queue):
+    user = User.objects.create_user("ada")
+    both = threading.Barrier(2)
+
+    def click(_):
+        try:
+            both.wait()
+            return runs.begin(owner=user, kind=Run.Kind.START).pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(10):
+            assert len(set(threads.map(click, range(2)))) == 1
+            assert queued("execute") == [Run.objects.unfinished().get().pk]
+            Run.objects.all().delete()
+            ProcrastinateJob.objects.all().delete()
+
+
+# Executing
+
+
+def test_only_one_process_executes_a_run(restoring):
+    with runs._lock(restoring.pk) as held:
+        assert held
+        assert flows.done(restoring).status == "queued"
+    assert flows.done(restoring).status == "succeeded"
+
+
+def test_a_run_that_has_ended_is_not_executed_again(restoring, execute):
+    first = flows.done(restoring)
+    assert flows.done(restoring).finished_at == first.finished_at
+
+
+def test_a_run_that_is_gone_is_no_matter(db):
+    runs.execute(uuid.uuid4())
+
+
+def test_the_listener_hears_of_each_step(restoring):
+    heard = []
+    runs.execute(restoring.pk, listener=lambda step: heard.append(step.label))
+    assert heard == ["Restore the snapshot", "Compare with the checkpoint", "Record where the database is"]
+
+
+def test_what_nobody_foresaw_is_a_sentence_and_no_secret_gets_out(restoring, monkeypatch):
+    monkeypatch.setattr(services, "compare", breaks)
+    run = flows.done(restoring)
+    assert (run.status, run.detail) == ("failed", "RuntimeError")
+    assert run.error == "Something unexpected went wrong. The database that was replaced is kept in Neon."
+    assert "s3cret" not in repr(vars(run))
+
+
+def test_what_nobody_foresaw_in_an_advance_is_undone(head, project, monkeypatch):
+    monkeypatch.setattr(services, "_snapshot", breaks)
+    run = flows.advance(head)
+    assert run.error == "Something unexpected went wrong. The database is as it was."
+    assert schema.contact_columns(project.database_url) == {"id", "name", "email"}
+
+
+def test_an_undo_that_breaks_as_well_does_not_lock_the_owner_out(head, monkeypatch):
+    monkeypatch.setattr(services, "_snapshot", breaks)
+    monkeypatch.setattr(schema, "revert", breaks)
+    run = flows.advance(head)
+    assert run.status == "failed"
+    assert run.error == (
+        "Something unexpected went wrong. It is not known what it had changed by then; trying again makes sure."
+    )
+    monkeypatch.undo()
+    assert flows.advance(head).status == "succeeded"
+
+
+def test_what_has_failed_can_be_done_again(restoring, head, monkeypatch):
+    monkeypatch.setattr(services, "compare", breaks)
+    flows.done(restoring)
+    monkeypatch.undo()
+    assert flows.restore(head).status == "succeeded"
+
+
+def test_a_meta_database_that_is_away_leaves_the_run_to_be_resumed(restoring, monkeypatch):
+    def is_away(run):
+        raise OperationalError("the connection is closed")
+
+    with monkeypatch.context() as away:
+        away.setitem(runs.VERBS, Run.Kind.RESTORE, is_away)
+        with pytest.raises(OperationalError):
+            runs.execute(restoring.pk)
+    assert Run.objects.get(pk=restoring.pk).status == "running"
+    assert flows.done(restoring).status == "succeeded"
+
+
+# Resuming
+
+
+def test_every_unfinished_run_is_queued_once_more(restoring, user):
+    runs.begin(owner=User.objects.create_user("eve"), kind=Run.Kind.START, queue=False).fail("No.")
+    runs.resume()
+    runs.resume()
+    assert queued("execute") == [restoring.pk]
+
+
+# Waiting
+
+
+def test_waiting_ends_in_time(restoring):
+    assert runs.wait(restoring, 0.02).status == "queued"
+
+
+def test_waiting_ends_with_the_run(restoring):
+    Run.objects.filter(pk=restoring.pk).update(status="failed", error="No.")
+    assert runs.wait(restoring, 60).error == "No."
+
+
+def test_waiting_for_news_ends_with_the_next_step(restoring):
+    Run.objects.filter(pk=restoring.pk).update(status="running")
+    assert runs.wait(restoring, 60, for_news=True).status == "running"

@@ -1,0 +1,281 @@
+"""``manage.py start_demo``, as somebody runs it: a process with a data folder of its own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from django.conf import settings
+
+from checkpoints.processes import WORTH_RESTARTING_SECONDS
+from tests.checkpoints.processes import until
+
+NEVER_SHOWN = re.compile(r"postgres(ql)?://|s3cret|Traceback", re.IGNORECASE)
+UNREACHABLE = {"NEON_API_KEY": "napi_s3cret", "NEON_API_URL": "http://127.0.0.1:9/api/v2"}
+
+needs_proc = pytest.mark.skipif(not Path("/proc").exists(), reason="the processes of a folder are found in /proc")
+
+
+class Demo:
+    """One call of the command, and what it has written so far."""
+
+    def __init__(self, folder, *options, output=None, **variables):
+        # The settings module of the tests would choose a data folder by itself.
+        own = {"DJANGO_SETTINGS_MODULE": "config.settings", "DATA_DIR": str(folder)}
+        self._output = output or folder.with_suffix(".output")
+        self._begun = time.monotonic()
+        with self._output.open("w") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "manage.py", "start_demo", *options],
+                cwd=settings.BASE_DIR,
+                env=os.environ | own | variables,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def output(self):
+        """What it has written, colours left out."""
+        text = self._output.read_text()
+        assert not NEVER_SHOWN.search(text), text
+        return re.sub(r"\x1b\[\d*m", "", text)
+
+    def find(self, pattern):
+        """Return the first group of *pattern* as soon as it has been written."""
+
+        def look():
+            found = re.search(pattern, self.output)
+            assert found or self._process.poll() is None, self.output
+            return found
+
+        return until(look, seconds=30)[1]
+
+    def announced(self):
+        """Wait until it serves, and remember where."""
+        self.checkpoint = self.find(r"Checkpoint +(\S+)\n")
+        self.sign_in = self.find(r"Sign in +(\S+)\n")
+        self.seconds = time.monotonic() - self._begun
+        self.site = self.sign_in.partition("/demo/")[0]
+        self.port = self.site.rpartition(":")[2]
+        return self
+
+    def wait_until(self, seconds):
+        """Wait until it is so many seconds old."""
+        time.sleep(max(0.0, self._begun + seconds - time.monotonic()))
+
+    def visitor(self):
+        """Return a browser that has used the sign-in link."""
+        browser = httpx.Client(base_url=self.site, follow_redirects=True)
+        browser.landed = browser.get(self.sign_in)
+        return browser
+
+    def ended(self):
+        """Wait until it has ended by itself."""
+        self.code = self._process.wait(30)
+        return self
+
+    @property
+    def last_line(self):
+        """The last line that it has written."""
+        return self.output.splitlines()[-1]
+
+    def stop(self, number=signal.SIGTERM):
+        """Send a signal, and return exit code and seconds until it has ended."""
+        begun = time.monotonic()
+        self._process.send_signal(number)
+        return self._process.wait(30), time.monotonic() - begun
+
+
+def processes_of(folder):
+    """Return the command lines, by id, of all processes that work in a data folder."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if bytes(folder) in (process / "environ").read_bytes() + (process / "cmdline").read_bytes():
+                found[int(process.name)] = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:  # it has just ended
+            continue
+    return found
+
+
+def act(browser, path, **fields):
+    """Send a form of the site."""
+    return browser.post(path, data=fields | {"csrfmiddlewaretoken": browser.cookies["csrftoken"]})
+
+
+# One demo, from its first run on a machine that has seen none to its last; each fixture is the next thing done with it.
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Its data folder."""
+    return tmp_path_factory.mktemp("demo") / "data"
+
+
+@pytest.fixture(scope="module")
+def taken():
+    """A port that somebody else listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def first(folder, taken):
+    """The first run."""
+    demo = Demo(folder, "--port", str(taken))
+    yield demo.announced()
+    demo.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(first):
+    """Somebody who has come by the link."""
+    return first.visitor()
+
+
+@pytest.fixture(scope="module")
+def terminated(first, browser, folder):
+    """A contact is added, and the first run told to stop; its exit code, seconds and what it left running."""
+    added = act(browser, f"{browser.landed.url.path}contacts/", name="Edsger", email="edsger@example.com")
+    assert "Edsger" in added.text
+    return *first.stop(signal.SIGTERM), processes_of(folder)
+
+
+@pytest.fixture(scope="module")
+def second(terminated, folder, first):
+    """The second run; what Neon does takes its time now."""
+    demo = Demo(folder, "--port", first.port, NEON_LOCAL_OPERATION_SECONDS="4")
+    yield demo.announced()
+    demo.stop()
+
+
+@pytest.fixture(scope="module")
+def interrupted(second, folder):
+    """The second run gets Ctrl-C in the middle of an advance; its exit code, seconds and what it left running."""
+    browser = second.visitor()
+    assert "Applying" in act(browser, f"{browser.landed.url.path}advance/").text
+    return *second.stop(signal.SIGINT), processes_of(folder)
+
+
+@pytest.fixture(scope="module")
+def third(interrupted, folder):
+    """A run that does not serve."""
+    return Demo(folder, "--no-serve").ended()
+
+
+def test_it_tells_each_step_with_its_seconds(first):
+    for step in ("Create the Neon project", "Apply the first prompt", "Take a snapshot", "Record the checkpoint"):
+        assert re.search(rf"✓ {step}  \d+\.\d s\n", first.output)
+    assert "The database is at v1: Create a contact list app with name and email (as recorded)" in first.output
+
+
+def test_a_port_that_is_taken_is_said_and_the_next_one_used(first, taken):
+    assert int(first.port) > taken
+    assert f"Port {taken} is taken, so the site is on {first.port}" in first.output
+
+
+def test_the_link_signs_in_once_and_lands_on_the_checkpoint(first, browser):
+    assert (browser.landed.status_code, str(browser.landed.url)) == (200, first.checkpoint)
+    assert "Ada Lovelace" in browser.landed.text
+    assert browser.get("/admin/").status_code == 200
+    assert first.visitor().landed.status_code == 403
+
+
+@needs_proc
+def test_a_worker_that_was_killed_is_replaced(first, folder):
+    def worker():
+        return {pid for pid, command in processes_of(folder).items() if "manage.py worker" in command}
+
+    (before,) = worker()
+    first.wait_until(WORTH_RESTARTING_SECONDS + 1)
+    os.kill(before, signal.SIGKILL)
+    until(lambda: worker() - {before}, seconds=5)
+
+
+@needs_proc
+def test_a_signal_stops_everything_in_time(terminated):
+    code, seconds, left = terminated
+    assert (code, left) == (0, {})
+    assert seconds < 5
+
+
+def test_the_second_run_is_ready_sooner_and_keeps_the_project(first, second):
+    assert second.seconds < 5
+    assert second.checkpoint == first.checkpoint
+    assert "Starting" not in second.output
+
+
+def test_it_says_that_the_database_was_changed(second):
+    assert "The database is at v1: Create a contact list app with name and email (changed since)" in second.output
+
+
+@needs_proc
+def test_ctrl_c_stops_everything_in_time_also_while_a_run_is_at_work(interrupted):
+    code, seconds, left = interrupted
+    assert (code, left) == (0, {})
+    assert seconds < 5
+
+
+def test_what_was_at_work_is_finished_at_the_next_run(third):
+    assert third.code == 0
+    assert re.search(r"Finishing what was at work\n.*✓ Take a snapshot  \d+\.\d s\n", third.output, re.DOTALL)
+    assert "The database is at v2: Add role and company (as recorded)" in third.output
+
+
+def test_without_serving_it_prints_the_checkpoint_and_ends(third, first):
+    assert re.search(r"\nhttp://127\.0\.0\.1:8000/checkpoints/[0-9a-f-]{36}/\n$", third.output)
+    assert "Sign in" not in third.output
+
+
+def test_a_reset_that_nobody_agrees_to_is_refused(third, folder):
+    refused = Demo(folder, "--reset", "--no-serve").ended()
+    assert refused.code == 1
+    assert refused.last_line == "CommandError: --reset deletes the project. Add --yes to agree."
+
+
+def test_a_reset_makes_the_project_anew(third, folder):
+    reset = Demo(folder, "--reset", "--yes", "--no-serve").ended()
+    assert reset.code == 0
+    assert "The database is at v1: Create a contact list app with name and email (as recorded)" in reset.output
+    assert reset.last_line != third.last_line
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--email", "nobody"], "--email nobody is not an email address."),
+        (["--port", "0"], "--port takes a number from 1 to 65535."),
+        (["--port", "http"], "argument --port: invalid int value: 'http'"),
+    ],
+)
+def test_a_bad_option_is_one_sentence(tmp_path, options, sentence):
+    refused = Demo(tmp_path / "data", *options).ended()
+    assert refused.code != 0
+    assert refused.last_line.endswith(f": {sentence}")
+
+
+def test_a_data_folder_that_cannot_be_used_is_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    refused = Demo(tmp_path / "file" / "data", output=tmp_path / "output").ended()
+    assert refused.code != 0
+    assert refused.output == f"DATA_DIR {tmp_path}/file/data cannot be used: Not a directory.\n"
+
+
+def test_a_meta_database_that_is_down_is_one_sentence(tmp_path):
+    refused = Demo(tmp_path / "data", DATABASE_URL="postgres://ada:s3cret@127.0.0.1:9/site").ended()
+    assert refused.code != 0
+    assert "Connection refused" in refused.last_line
+
+
+def test_a_neon_that_is_down_is_one_sentence(tmp_path):
+    refused = Demo(tmp_path / "data", "--no-serve", **UNREACHABLE).ended()
+    assert refused.code != 0
+    assert refused.last_line == "CommandError: Neon cannot be reached right now. Nothing was changed."
+    assert processes_of(tmp_path / "data") == {}
