@@ -52,10 +52,10 @@ def run_retry(request: Request, run: Run) -> HttpResponse:
 
 def _follow(request: Request, run: Run) -> HttpResponse:
     """Answer with the result if the run ends within half a second, else with its progress."""
-    run = runs.wait(run, PATIENCE_SECONDS)
+    run = access.run(request, runs.wait(run, PATIENCE_SECONDS).pk)  # as of now: it may end between two looks
     if not request.htmx:
         return redirect(run)
-    response = show_run(request, access.run(request, run.pk))
+    response = show_run(request, run)
     if run.status == Run.Status.SUCCEEDED:
         return response
     return reswap(retarget(response, "#overlay"), "innerHTML")

@@ -3,6 +3,5 @@
 from config.settings import *  # noqa: F403
 
 INSTALLED_APPS = ["neon.local"]
-MIDDLEWARE: list[str] = []
+MIDDLEWARE = []
 ROOT_URLCONF = "neon.local.urls"
-WSGI_APPLICATION = None

@@ -34,7 +34,7 @@ def median_jump(user: User, *, count: int, rest: int) -> float:
     """Jump to and fro *count* times and return the median in milliseconds; *rest* lets the clean-up finish."""
     user.press("Create next checkpoint")
     user.sees("v2")
-    taken = []
+    taken: list[float] = []
     for jump in range(count):
         user.page.wait_for_timeout(rest)
         taken.append(user.page.evaluate(JUMP, PLACES[jump % 2]))

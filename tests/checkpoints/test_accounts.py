@@ -22,8 +22,10 @@ def is_signed_in(client):
 
 
 def account_pages():
+    """Every page but those that need a key from a mail."""
     (accounts,) = [entry for entry in get_resolver().url_patterns if str(entry.pattern) == "accounts/"]
-    return [f"/accounts/{entry.pattern}" for entry in accounts.url_patterns if isinstance(entry, URLPattern)]
+    found = [f"/accounts/{entry.pattern}" for entry in accounts.url_patterns if isinstance(entry, URLPattern)]
+    return [path for path in found if "(" not in path]
 
 
 def test_signing_up_signs_in(client, db):
@@ -131,16 +133,14 @@ def test_a_password_is_changed(client, user):
     assert user.check_password(NEW)
 
 
-@pytest.mark.parametrize("path", account_pages())
-def test_every_account_page_is_ours(owner, client, path):
-    if "(" in path:
-        pytest.skip("needs a key from a mail")
-    for browser in (owner, client):
-        response = browser.get(path, follow=True)
-        page = Page(response)
-        assert response.status_code == (401 if path.endswith("login/error/") else 200)
-        assert page.all("a", class_="brand")
-        assert page.headings
+def test_every_account_page_is_ours(owner, client):
+    for path in account_pages():
+        for browser in (owner, client):
+            response = browser.get(path, follow=True)
+            page = Page(response)
+            assert response.status_code == (401 if path.endswith("login/error/") else 200), path
+            assert page.all("a", class_="brand"), path
+            assert page.headings, path
 
 
 def test_trying_passwords_is_limited_per_account(client, user):

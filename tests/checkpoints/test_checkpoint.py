@@ -215,9 +215,9 @@ def test_htmx_of_a_visitor_leaves_the_page_to_sign_in(client, head):
     assert response.content == b""
 
 
-@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_other_methods_are_refused(owner, head, method):
-    assert getattr(owner, method)(url(head)).status_code == 405
+def test_other_methods_are_refused(owner, head):
+    for method in ["post", "put", "patch", "delete"]:
+        assert getattr(owner, method)(url(head)).status_code == 405, method
 
 
 @pytest.mark.parametrize("tab", ["app", "meta"])

@@ -65,6 +65,6 @@ def test_a_visitor_is_sent_to_sign_in_and_back(client, url):
     assert client.get(url)["Location"] == f"/accounts/login/?next={url}"
 
 
-@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_other_methods_are_refused(owner, url, method):
-    assert getattr(owner, method)(url).status_code == 405
+def test_other_methods_are_refused(owner, url):
+    for method in ["post", "put", "patch", "delete"]:
+        assert getattr(owner, method)(url).status_code == 405, method

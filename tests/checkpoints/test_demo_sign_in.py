@@ -56,6 +56,6 @@ def test_the_token_stays_out_of_the_referrer_and_the_cache(client, user):
     assert "no-store" in response["Cache-Control"]
 
 
-@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_other_methods_are_refused(client, db, method):
-    assert getattr(client, method)("/demo/sign-in/").status_code == 405
+def test_other_methods_are_refused(client, db):
+    for method in ["post", "put", "patch", "delete"]:
+        assert getattr(client, method)("/demo/sign-in/").status_code == 405, method

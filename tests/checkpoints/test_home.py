@@ -1,7 +1,5 @@
 """The home page."""
 
-import pytest
-
 from checkpoints import runs
 from checkpoints.models import Run
 from tests.checkpoints.html import HTMX, Page
@@ -54,6 +52,6 @@ def test_htmx_gets_the_page(client, db):
     assert response["HX-Retarget"] == "#main"
 
 
-@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_other_methods_are_refused(client, db, method):
-    assert getattr(client, method)("/").status_code == 405
+def test_other_methods_are_refused(client, db):
+    for method in ["post", "put", "patch", "delete"]:
+        assert getattr(client, method)("/").status_code == 405, method

@@ -188,9 +188,13 @@ def test_a_listener_hears_of_each_step_as_it_finishes(run):
 
 
 def test_what_is_remembered_outlives_its_step(run):
-    with pytest.raises(KeyError), run.step("restore"):
-        run.remember(branch_id="br-1")
-        raise KeyError
+    def enter():
+        with run.step("restore"):
+            run.remember(branch_id="br-1")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        enter()
     assert Run.objects.get().state == {"branch_id": "br-1"}
 
 

@@ -35,6 +35,6 @@ def test_it_is_not_ready_without_the_meta_database(client, db):
     assert (response.status_code, response.json()) == (503, {"meta_database": False, "queue": False})
 
 
-@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_other_methods_are_refused(client, db, method):
-    assert getattr(client, method)("/readyz").status_code == 405
+def test_other_methods_are_refused(client, db):
+    for method in ["post", "put", "patch", "delete"]:
+        assert getattr(client, method)("/readyz").status_code == 405, method

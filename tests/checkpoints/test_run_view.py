@@ -127,6 +127,6 @@ def test_a_visitor_is_sent_to_sign_in_and_back(client, run):
     assert client.get(url(run))["Location"] == f"/accounts/login/?next={url(run)}"
 
 
-@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_other_methods_are_refused(owner, run, method):
-    assert getattr(owner, method)(url(run)).status_code == 405
+def test_other_methods_are_refused(owner, run):
+    for method in ["post", "put", "patch", "delete"]:
+        assert getattr(owner, method)(url(run)).status_code == 405, method

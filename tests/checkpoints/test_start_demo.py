@@ -1,108 +1,23 @@
-"""``manage.py start_demo``, as somebody runs it: a process with a data folder of its own."""
+"""The command start_demo: what it says, does and refuses, and how it ends."""
 
 import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import httpx
 import pytest
-from django.conf import settings
 
+from checkpoints.management.commands.start_demo import Command
+from checkpoints.models import Run
 from checkpoints.processes import WORTH_RESTARTING_SECONDS
+from tests.checkpoints import flows
+from tests.checkpoints.demo import Demo, processes_of
 from tests.checkpoints.processes import until
 
-NEVER_SHOWN = re.compile(r"postgres(ql)?://|s3cret|Traceback", re.IGNORECASE)
 UNREACHABLE = {"NEON_API_KEY": "napi_s3cret", "NEON_API_URL": "http://127.0.0.1:9/api/v2"}
 
 needs_proc = pytest.mark.skipif(not Path("/proc").exists(), reason="the processes of a folder are found in /proc")
-
-
-class Demo:
-    """One call of the command, and what it has written so far."""
-
-    def __init__(self, folder, *options, output=None, **variables):
-        # The settings module of the tests would choose a data folder by itself.
-        own = {"DJANGO_SETTINGS_MODULE": "config.settings", "DATA_DIR": str(folder)}
-        self._output = output or folder.with_suffix(".output")
-        self._begun = time.monotonic()
-        with self._output.open("w") as file:
-            self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "start_demo", *options],
-                cwd=settings.BASE_DIR,
-                env=os.environ | own | variables,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-            )
-
-    @property
-    def output(self):
-        """What it has written, colours left out."""
-        text = self._output.read_text()
-        assert not NEVER_SHOWN.search(text), text
-        return re.sub(r"\x1b\[\d*m", "", text)
-
-    def find(self, pattern):
-        """Return the first group of *pattern* as soon as it has been written."""
-
-        def look():
-            found = re.search(pattern, self.output)
-            assert found or self._process.poll() is None, self.output
-            return found
-
-        return until(look, seconds=30)[1]
-
-    def announced(self):
-        """Wait until it serves, and remember where."""
-        self.checkpoint = self.find(r"Checkpoint +(\S+)\n")
-        self.sign_in = self.find(r"Sign in +(\S+)\n")
-        self.seconds = time.monotonic() - self._begun
-        self.site = self.sign_in.partition("/demo/")[0]
-        self.port = self.site.rpartition(":")[2]
-        return self
-
-    def wait_until(self, seconds):
-        """Wait until it is so many seconds old."""
-        time.sleep(max(0.0, self._begun + seconds - time.monotonic()))
-
-    def visitor(self):
-        """Return a browser that has used the sign-in link."""
-        browser = httpx.Client(base_url=self.site, follow_redirects=True)
-        browser.landed = browser.get(self.sign_in)
-        return browser
-
-    def ended(self):
-        """Wait until it has ended by itself."""
-        self.code = self._process.wait(30)
-        return self
-
-    @property
-    def last_line(self):
-        """The last line that it has written."""
-        return self.output.splitlines()[-1]
-
-    def stop(self, number=signal.SIGTERM):
-        """Send a signal, and return exit code and seconds until it has ended."""
-        begun = time.monotonic()
-        self._process.send_signal(number)
-        return self._process.wait(30), time.monotonic() - begun
-
-
-def processes_of(folder):
-    """Return the command lines, by id, of all processes that work in a data folder."""
-    found = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if bytes(folder) in (process / "environ").read_bytes() + (process / "cmdline").read_bytes():
-                found[int(process.name)] = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:  # it has just ended
-            continue
-    return found
 
 
 def act(browser, path, **fields):
@@ -135,15 +50,16 @@ def first(folder, taken):
 
 
 @pytest.fixture(scope="module")
-def browser(first):
-    """Somebody who has come by the link."""
-    return first.visitor()
+def guest(first):
+    """The browser of somebody who has come by the link."""
+    with first.visitor() as guest:
+        yield guest
 
 
 @pytest.fixture(scope="module")
-def terminated(first, browser, folder):
+def terminated(first, guest, folder):
     """A contact is added, and the first run told to stop; its exit code, seconds and what it left running."""
-    added = act(browser, f"{browser.landed.url.path}contacts/", name="Edsger", email="edsger@example.com")
+    added = act(guest, f"{guest.landed.url.path}contacts/", name="Edsger", email="edsger@example.com")
     assert "Edsger" in added.text
     return *first.stop(signal.SIGTERM), processes_of(folder)
 
@@ -159,8 +75,9 @@ def second(terminated, folder, first):
 @pytest.fixture(scope="module")
 def interrupted(second, folder):
     """The second run gets Ctrl-C in the middle of an advance; its exit code, seconds and what it left running."""
-    browser = second.visitor()
-    assert "Applying" in act(browser, f"{browser.landed.url.path}advance/").text
+    with second.visitor() as guest:
+        progress = act(guest, f"{guest.landed.url.path}advance/")
+    assert "Take a snapshot" in progress.text
     return *second.stop(signal.SIGINT), processes_of(folder)
 
 
@@ -181,11 +98,52 @@ def test_a_port_that_is_taken_is_said_and_the_next_one_used(first, taken):
     assert f"Port {taken} is taken, so the site is on {first.port}" in first.output
 
 
-def test_the_link_signs_in_once_and_lands_on_the_checkpoint(first, browser):
-    assert (browser.landed.status_code, str(browser.landed.url)) == (200, first.checkpoint)
-    assert "Ada Lovelace" in browser.landed.text
-    assert browser.get("/admin/").status_code == 200
-    assert first.visitor().landed.status_code == 403
+def test_the_link_signs_in_once_and_lands_on_the_checkpoint(first, guest):
+    assert (guest.landed.status_code, str(guest.landed.url)) == (200, first.checkpoint)
+    assert "Ada Lovelace" in guest.landed.text
+    assert guest.get("/admin/").status_code == 200
+    with first.visitor() as late:
+        assert late.landed.status_code == 403
+
+
+# What the command refuses; meanwhile the first run grows old enough for what comes after.
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--email", "nobody"], "--email nobody is not an email address."),
+        (["--port", "0"], "--port takes a number from 1 to 65535."),
+        (["--port", "http"], "argument --port: invalid int value: 'http'"),
+    ],
+)
+def test_a_bad_option_is_one_sentence(tmp_path, options, sentence):
+    refused = Demo(tmp_path / "data", *options).ended()
+    assert refused.code != 0
+    assert refused.last_line.endswith(f": {sentence}")
+
+
+def test_a_data_folder_that_cannot_be_used_is_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    refused = Demo(tmp_path / "file" / "data").ended()
+    assert refused.code != 0
+    assert refused.output == f"DATA_DIR {tmp_path}/file/data cannot be used: Not a directory.\n"
+
+
+def test_a_meta_database_that_is_down_is_one_sentence(tmp_path):
+    refused = Demo(tmp_path / "data", DATABASE_URL="postgres://ada:s3cret@127.0.0.1:9/site").ended()
+    assert refused.code != 0
+    assert "Connection refused" in refused.last_line
+
+
+def test_a_neon_that_is_down_is_one_sentence(tmp_path):
+    refused = Demo(tmp_path / "data", "--no-serve", **UNREACHABLE).ended()
+    assert refused.code != 0
+    assert refused.last_line == "CommandError: Neon cannot be reached right now. Nothing was changed."
+    assert processes_of(tmp_path / "data") == {}
+
+
+# What becomes of the processes, and the next runs.
 
 
 @needs_proc
@@ -194,7 +152,7 @@ def test_a_worker_that_was_killed_is_replaced(first, folder):
         return {pid for pid, command in processes_of(folder).items() if "manage.py worker" in command}
 
     (before,) = worker()
-    first.wait_until(WORTH_RESTARTING_SECONDS + 1)
+    first.wait_until(first.seconds + WORTH_RESTARTING_SECONDS)
     os.kill(before, signal.SIGKILL)
     until(lambda: worker() - {before}, seconds=5)
 
@@ -247,35 +205,15 @@ def test_a_reset_makes_the_project_anew(third, folder):
     assert reset.last_line != third.last_line
 
 
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        (["--email", "nobody"], "--email nobody is not an email address."),
-        (["--port", "0"], "--port takes a number from 1 to 65535."),
-        (["--port", "http"], "argument --port: invalid int value: 'http'"),
-    ],
-)
-def test_a_bad_option_is_one_sentence(tmp_path, options, sentence):
-    refused = Demo(tmp_path / "data", *options).ended()
-    assert refused.code != 0
-    assert refused.last_line.endswith(f": {sentence}")
+def test_a_reset_comes_after_what_was_at_work(started, head):
+    flows.begin(head, Run.Kind.ADVANCE)
+    anew = Command()._checkpoint(started, reset=True, agreed=True)
+    assert (anew.version, anew.parent) == ("v1", None)
+    assert anew.project != head.project
 
 
-def test_a_data_folder_that_cannot_be_used_is_one_sentence(tmp_path):
-    (tmp_path / "file").touch()
-    refused = Demo(tmp_path / "file" / "data", output=tmp_path / "output").ended()
-    assert refused.code != 0
-    assert refused.output == f"DATA_DIR {tmp_path}/file/data cannot be used: Not a directory.\n"
-
-
-def test_a_meta_database_that_is_down_is_one_sentence(tmp_path):
-    refused = Demo(tmp_path / "data", DATABASE_URL="postgres://ada:s3cret@127.0.0.1:9/site").ended()
-    assert refused.code != 0
-    assert "Connection refused" in refused.last_line
-
-
-def test_a_neon_that_is_down_is_one_sentence(tmp_path):
-    refused = Demo(tmp_path / "data", "--no-serve", **UNREACHABLE).ended()
-    assert refused.code != 0
-    assert refused.last_line == "CommandError: Neon cannot be reached right now. Nothing was changed."
-    assert processes_of(tmp_path / "data") == {}
+def test_what_was_at_work_and_fails_does_not_stand_in_the_way(started, head, wire, capsys):
+    flows.begin(head, Run.Kind.ADVANCE)
+    wire.refuses("POST .*/snapshot$", 422, "SNAPSHOTS_LIMIT_EXCEEDED")
+    assert Command()._checkpoint(started, reset=False, agreed=False) == head
+    assert "This Neon plan holds no more snapshots." in capsys.readouterr().out

@@ -53,9 +53,9 @@ def test_a_restored_history_entry_is_a_page(owner, head):
     assert current(page) == "contacts schema"
 
 
-@pytest.mark.parametrize("junk", ["", "APP", "nothing", "app\x00", "../../etc", "<script>", "\udcff", "a" * 5000])
-def test_junk_is_the_first_tab(owner, head, junk):
-    assert current(Page(owner.get(url(head), {"tab": junk.encode(errors="surrogateescape")}))) == "app"
+def test_junk_is_the_first_tab(owner, head):
+    for junk in (b"", b"APP", b"nothing", b"app\x00", b"../../etc", b"<script>", b"\xff", b"a" * 5000):
+        assert current(Page(owner.get(url(head), {"tab": junk}))) == "app", junk
 
 
 def test_two_tabs_are_one(owner, head):

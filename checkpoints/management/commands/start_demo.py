@@ -56,7 +56,8 @@ class Command(BaseCommand):
             else:
                 self._serve(user, checkpoint, options["port"])
         except (DatabaseError, OSError) as error:
-            raise CommandError(str(error).strip() or type(error).__name__) from error
+            # The lines that may follow are the driver's advice.
+            raise CommandError((str(error).strip() or type(error).__name__).splitlines()[0]) from error
 
     def _check(self, options: dict[str, Any]) -> None:
         try:

@@ -220,9 +220,11 @@ def stranger_on(port, greeting=b""):
         listener.listen()
         thread = threading.Thread(target=listen)
         thread.start()
-        yield heard
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join()
+        try:
+            yield heard
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def test_a_taken_port_is_left_for_another(server):
@@ -363,6 +365,7 @@ def test_the_site_and_the_plane_follow_a_server_that_moved(elsewhere, folder, ht
         with psycopg.connect(uri) as moved:
             assert moved.execute("SELECT 1").fetchone() == (1,)
         site = connection.copy()
+        site.settings_dict["NAME"] = postgres.META_DATABASE  # whatever database the tests before have made
         with site.cursor() as cursor:
             cursor.execute("SELECT inet_server_port()")
             assert cursor.fetchone() == (elsewhere.address()["port"],)

@@ -65,6 +65,16 @@ def test_schema_and_data_come_back_exactly(project, other):
     assert project.sql("INSERT INTO people (name) VALUES ('Grace') RETURNING id") == [(3,)]
 
 
+def test_a_large_database_is_copied_in_another_way_to_the_same_effect(project, other, monkeypatch):
+    monkeypatch.setattr(databases, "LARGE_BYTES", 0)
+    fill(project, other)
+    (before,) = project.sql(STATE)
+    snapshot_id = project.snapshot()
+    project.sql(HARM)
+    project.restore(snapshot_id)
+    assert project.sql(STATE) == [before]
+
+
 def test_an_extension_comes_back(project):
     with psycopg.connect(
         **postgres.server().address(), dbname=project.parameters["database"], autocommit=True
