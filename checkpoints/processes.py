@@ -1,5 +1,6 @@
 """The processes that the site consists of beside the one that looks after them: the web server and the worker."""
 
+import math
 import os
 import signal
 import socket
@@ -11,8 +12,9 @@ from contextlib import suppress
 from django.conf import settings
 
 STOP_SECONDS = 3.0
-# A process that ends sooner than this would only end again.
-WORTH_RESTARTING_SECONDS = 5.0
+# A process that ends sooner than this, again and again, is not worth another start.
+SOON_SECONDS = 5.0
+SOON_ENDS = 3
 WEB_THREADS = 16
 
 
@@ -22,6 +24,8 @@ class Child:
     def __init__(self, name: str, *arguments: str) -> None:
         self.name = name
         self._command = [sys.executable, *arguments]
+        self._soon_ends = 0
+        self._stop_by = math.inf
         self.start()
 
     def start(self) -> None:
@@ -30,23 +34,27 @@ class Child:
         self._process = subprocess.Popen(self._command, cwd=settings.BASE_DIR, start_new_session=True)  # noqa: S603
 
     def revive(self) -> bool:
-        """Start the process again if it has ended; False when it ended so soon that there is no point."""
+        """Start the process again if it has ended; False when it keeps ending as soon as it is started."""
         if self._process.poll() is None:
             return True
-        if time.monotonic() - self._started < WORTH_RESTARTING_SECONDS:
+        soon = time.monotonic() - self._started < SOON_SECONDS
+        self._soon_ends = self._soon_ends + 1 if soon else 0
+        if self._soon_ends == SOON_ENDS:
             return False
         self.start()
         return True
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM; a run that is at work goes on in the next worker."""
+        """Send SIGTERM and let the time run; a run that is at work goes on in the next worker."""
+        self._stop_by = min(self._stop_by, time.monotonic() + STOP_SECONDS)
         if self._process.poll() is None:
             self._process.terminate()
 
     def stop(self) -> None:
-        """Wait for the process to stop, and end it with its children when it does not."""
+        """Wait for the process to stop, and end it, with all that it started, when it does not in time."""
+        self.ask_to_stop()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(max(0.0, STOP_SECONDS))
+            self._process.wait(max(0.0, self._stop_by - time.monotonic()))
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

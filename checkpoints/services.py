@@ -63,8 +63,9 @@ def start(run: Run) -> None:
             _snapshot(run, attempt, neon_project_id, uri)
     with transaction.atomic(), run.step("record"):
         replaced = Project.objects.filter(owner=run.owner)
-        run.state["leftover"] = {"projects": list(replaced.values_list("neon_project_id", flat=True))}
-        replaced.delete()
+        if replaced:
+            run.state["leftover"] = {"projects": [project.neon_project_id for project in replaced]}
+            replaced.delete()
         run.project = Project.objects.create(
             owner=run.owner, name=neon_project_name(run), neon_project_id=neon_project_id, database_url=uri
         )

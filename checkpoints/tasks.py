@@ -3,6 +3,7 @@
 import uuid
 
 from procrastinate.contrib.django import app
+from procrastinate.jobs import Status
 
 from checkpoints import runs, services
 
@@ -25,6 +26,14 @@ def upkeep(timestamp: int) -> None:
     """Resume the runs of workers that died, and let the control plane sweep."""
     runs.resume()
     services.upkeep()
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(queueing_lock="forget_stalled")
+async def forget_stalled(timestamp: int) -> None:
+    """Take the jobs of killed workers off the queue; their runs have been queued again."""
+    for job in await app.job_manager.get_stalled_jobs():
+        await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
 
 
 @app.periodic(cron="* * * * *")

@@ -54,7 +54,7 @@ def servers(browser: Browser) -> Iterator[list[Server]]:
     for server in started:
         server.ask_to_stop()
     for server in started:
-        server.stop()
+        server.finish()
 
 
 @pytest.fixture(scope="session")

@@ -53,9 +53,8 @@ class Server:
         """Say what Ctrl-C would."""
         self._process.send_signal(signal.SIGINT)
 
-    def stop(self) -> None:
-        """Stop the process and remove its data."""
-        self.ask_to_stop()
+    def finish(self) -> None:
+        """Wait until the process that was asked to stop has stopped, and remove its data."""
         try:
             self._process.wait(STOP_SECONDS)
         finally:
@@ -73,7 +72,8 @@ class Server:
         while (found := look()) is None:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 output = self._output.read_text()
-                self.stop()
+                self.ask_to_stop()
+                self.finish()
                 pytest.fail(f"{' '.join(self._arguments)} did not come up:\n{output}")
             time.sleep(0.05)
         return found

@@ -53,8 +53,7 @@ def test_a_child_that_runs_is_left_alone(child):
     assert pid(sleeper) == before
 
 
-def test_a_child_that_ended_is_started_again(child, monkeypatch):
-    monkeypatch.setattr(processes, "WORTH_RESTARTING_SECONDS", 0)
+def test_a_child_that_ended_is_started_again(child):
     sleeper, _ = child(SLEEPS)
     before = pid(sleeper)
     os.kill(before, 9)
@@ -64,10 +63,11 @@ def test_a_child_that_ended_is_started_again(child, monkeypatch):
     assert sleeper._process.poll() is None
 
 
-def test_a_child_that_ends_at_once_is_given_up(child):
+def test_a_child_that_keeps_ending_at_once_is_given_up(child):
     short, _ = child("")
-    short._process.wait()
-    assert not short.revive()
+    for worth_another in (True, True, False):
+        short._process.wait()
+        assert short.revive() is worth_another
 
 
 def test_a_child_that_listens_stops_when_asked(child):

@@ -10,7 +10,6 @@ import pytest
 
 from checkpoints.management.commands.start_demo import Command
 from checkpoints.models import Run
-from checkpoints.processes import WORTH_RESTARTING_SECONDS
 from tests.checkpoints import flows
 from tests.checkpoints.demo import Demo, processes_of
 from tests.checkpoints.processes import until
@@ -152,7 +151,6 @@ def test_a_worker_that_was_killed_is_replaced(first, folder):
         return {pid for pid, command in processes_of(folder).items() if "manage.py worker" in command}
 
     (before,) = worker()
-    first.wait_until(first.seconds + WORTH_RESTARTING_SECONDS)
     os.kill(before, signal.SIGKILL)
     until(lambda: worker() - {before}, seconds=5)
 

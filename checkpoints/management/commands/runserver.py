@@ -25,5 +25,4 @@ class Command(RunserverCommand):
         """Start the worker with each reload."""
         worker = processes.worker()
         atexit.register(worker.stop)
-        atexit.register(worker.ask_to_stop)
         super().inner_run(*args, **options)

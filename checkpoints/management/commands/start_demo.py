@@ -165,4 +165,6 @@ class Command(BaseCommand):
 
 def _leave(number: int, frame: Any) -> NoReturn:
     """Turn a signal into an ordinary exit, which stops the children and then the embedded server."""
+    for again in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(again, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
     raise SystemExit(0)
