@@ -1,5 +1,6 @@
 """The WSGI application that granian serves."""
 
+import io
 import os
 
 from django.core.management import call_command
@@ -8,4 +9,4 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
 # Management commands check the settings by themselves; a web server has to be told.
-call_command("check", verbosity=0)
+call_command("check", stdout=io.StringIO())

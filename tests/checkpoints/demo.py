@@ -62,10 +62,6 @@ class Demo:
         self.port = self.site.rpartition(":")[2]
         return self
 
-    def wait_until(self, seconds):
-        """Wait until it is so many seconds old."""
-        time.sleep(max(0.0, self._begun + seconds - time.monotonic()))
-
     @contextmanager
     def visitor(self):
         """Lend a browser that has used the sign-in link."""

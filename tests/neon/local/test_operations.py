@@ -8,7 +8,7 @@ import pytest
 from neon.local import engine, store
 from tests.neon.local import plane
 
-SECONDS = 0.4
+SECONDS = 0.3
 
 
 @pytest.fixture
