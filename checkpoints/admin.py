@@ -36,6 +36,10 @@ class ReadOnly:
         """Refuse."""
         return False
 
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Let superusers alone act on other people's databases."""
+        return bool(request.user.is_superuser)
+
 
 class CheckpointInline(ReadOnly, admin.TabularInline[Checkpoint, Project]):
     """A project's checkpoints."""
@@ -74,7 +78,7 @@ class ProjectAdmin(ReadOnly, admin.ModelAdmin[Project]):
         """Say that there is one; what it says is nobody's business."""
         return "••••••••" if project.database_url else "-"
 
-    @admin.action(description="Delete project, in Neon too")
+    @admin.action(description="Delete project, in Neon too", permissions=["act"])
     def delete_projects(self, request: HttpRequest, queryset: QuerySet[Project]) -> None:
         """Delete each project through the service."""
         for project in queryset:
@@ -103,7 +107,7 @@ class CheckpointAdmin(ReadOnly, admin.ModelAdmin[Checkpoint]):
         """Return whose it is."""
         return str(checkpoint.project.owner)
 
-    @admin.action(description="Restore the database to this checkpoint")
+    @admin.action(description="Restore the database to this checkpoint", permissions=["act"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Checkpoint]) -> None:
         """Queue a restore for each checkpoint, as its owner's own click would."""
         for checkpoint in queryset.select_related("project__owner"):

@@ -15,8 +15,8 @@ def check_neon(app_configs: Any, **options: Any) -> Sequence[CheckMessage]:
     if not settings.NEON_API_KEY and not settings.NEON_LOCAL:
         found.append(
             Error(
-                "A production site has no NEON_API_KEY.",
-                hint="Set NEON_API_KEY, or NEON_LOCAL=1 if the local control plane is meant.",
+                "There is no NEON_API_KEY, and the local control plane is not meant.",
+                hint="Set NEON_API_KEY, or NEON_LOCAL=1 if it is.",
                 id="checkpoints.E001",
             )
         )

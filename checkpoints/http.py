@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 from django_htmx.http import push_url, reselect, reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
@@ -22,6 +23,7 @@ def page(
 ) -> HttpResponse:
     """Answer with a page; htmx takes its main element, wherever the request came from, and *url* as the address."""
     response = render(request, template, context, status=status)
+    patch_vary_headers(response, ["HX-Request"])
     if request.htmx:
         response = retarget(reselect(response, "#main"), "#main")
         response["HX-Reswap"] = "outerHTML show:window:top"

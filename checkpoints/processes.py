@@ -1,5 +1,6 @@
 """The processes that the site consists of beside the one that looks after them: the web server and the worker."""
 
+import errno
 import math
 import os
 import signal
@@ -75,11 +76,16 @@ def web_server(host: str, port: int) -> Child:
 
 
 def free_port(host: str, wanted: int, tries: int = 50) -> int | None:
-    """Return the first free port from *wanted* on, or None."""
+    """Return the first free port from *wanted* on, or None; raises OSError when ports are refused to us."""
     for port in range(wanted, min(wanted + tries, 65536)):
-        with socket.socket() as probe, suppress(OSError):
+        with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    continue
+                raise
             return port
     return None
 

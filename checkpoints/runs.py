@@ -31,7 +31,8 @@ def begin(
 ) -> Run:
     """Return a new run of the owner's, queued for a worker, or the unfinished one that the owner already has.
 
-    A constraint settles double clicks: of two that come at once, one gets the other's run.
+    A constraint settles double clicks: of two that come at once, one gets the other's run. Raises services.Gone when
+    project or target was deleted since the caller looked.
     """
     while True:
         try:
@@ -40,7 +41,9 @@ def begin(
                 if queue:
                     enqueue("execute", run)
                 return run
-        except IntegrityError:
+        except IntegrityError as error:
+            if "one_unfinished_run_per_owner" not in str(error):
+                raise services.Gone from error
             if unfinished := Run.objects.unfinished().filter(owner=owner).first():
                 return unfinished  # else it has just finished, and the way is free
 

@@ -34,6 +34,13 @@ class Moved(FlowError):
         super().__init__("The database has moved to another checkpoint in the meantime.")
 
 
+class Gone(FlowError):
+    """The project or checkpoint that the action is about was deleted in the meantime."""
+
+    def __init__(self) -> None:
+        super().__init__("That checkpoint is gone.")
+
+
 class NotRestored(FlowError):
     """The restored database is not what its checkpoint recorded."""
 
@@ -63,6 +70,8 @@ def start(run: Run) -> None:
             _snapshot(run, attempt, neon_project_id, uri)
     with transaction.atomic(), run.step("record"):
         replaced = Project.objects.filter(owner=run.owner)
+        if any(project.pk != run.project_id for project in replaced):  # not the one that was agreed to
+            raise FlowError("Another project was started in the meantime.")
         if replaced:
             run.state["leftover"] = {"projects": [project.neon_project_id for project in replaced]}
             replaced.delete()
@@ -97,7 +106,7 @@ def restore(run: Run) -> None:
     """Put the app database back to the run's target, prove it, and leave the replaced branch to be cleaned up."""
     project, target = _project_of(run), run.target
     if target is None:
-        raise FlowError("That checkpoint is gone.")
+        raise Gone
     with run.step("restore") as attempt:
         if attempt:
             if "branch_id" not in run.state:
@@ -117,7 +126,8 @@ def restore(run: Run) -> None:
                 raise NotRestored
     with transaction.atomic(), run.step("record"):
         _move_head(project, target)
-        run.state["leftover"] = {"branches": [[project.neon_project_id, run.state["branch_id"]]]}
+        kept = _kept_branches(project)
+        run.state["leftover"] = {"branches": [[project.neon_project_id, id] for id in (run.state["branch_id"], *kept)]}
         run.succeed(target)
 
 
@@ -162,8 +172,23 @@ def delete_project(project: Project) -> None:
 
 
 def upkeep() -> None:
-    """Let the control plane do its upkeep."""
+    """Let the control plane do its upkeep, and follow it when its server has moved."""
     neon.upkeep()
+    if neon.is_local():
+        with suppress(NeonError):
+            for project in Project.objects.order_by("-updated_at"):
+                before = project.database_url
+                refresh_database_url(project)
+                if project.database_url == before:  # they all move together
+                    break
+
+
+def refresh_database_url(project: Project) -> None:
+    """Ask where the app database is: a local server that found its port taken has moved. Raises NeonError."""
+    uri = neon.connect().connection_uri(project.neon_project_id)
+    if uri != project.database_url:
+        project.database_url = uri
+        project.save(update_fields=["database_url", "updated_at"])
 
 
 def neon_project_name(run: Run) -> str:
@@ -173,7 +198,7 @@ def neon_project_name(run: Run) -> str:
 
 def _project_of(run: Run) -> Project:
     if run.project is None:
-        raise FlowError("That project is gone.")
+        raise Gone
     return run.project
 
 
@@ -205,6 +230,15 @@ def _move_head(project: Project, checkpoint: Checkpoint) -> None:
     project.save(update_fields=["head", "updated_at"])
 
 
+def _kept_branches(project: Project) -> list[str]:
+    """Return the branches that failed restores replaced, and take note that they can go."""
+    kept = []
+    for run in Run.objects.filter(project=project, state__has_key="kept"):
+        kept.append(run.state.pop("kept"))
+        run.save(update_fields=["state"])
+    return kept
+
+
 def _undo_advance(run: Run) -> str:
     """Drop the columns that the prompt added: a restore of the head's snapshot would lose edits made since it."""
     if run.project is None or run.target is None or "columns" not in run.state:
@@ -226,8 +260,10 @@ def _undo_restore(run: Run) -> str:
     if project is None or target is None or before is None:
         return "The database is as it was."
     with suppress(NeonError):
+        neon.connect().settle(project.neon_project_id)  # what is still under way decides it
         if neon.connect().default_branch(project.neon_project_id).id == before:
             return "The database is as it was."
         _move_head(project, target)
-        return "The database that was replaced is kept in Neon."
+        run.state["kept"] = before
+        return "The database that was replaced is kept in Neon until a restore succeeds."
     return "It is not known whether the database was restored; trying again makes sure."

@@ -42,7 +42,7 @@ def kept_secret_key(folder: Path) -> str:
 # Local or production
 
 DEBUG = env.bool("DEBUG", default=False)
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).absolute()
+DATA_DIR = Path(env.str("DATA_DIR", default="") or BASE_DIR / ".data").absolute()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 LOCAL = not ALLOWED_HOSTS
 SECRET_KEY = env.str("SECRET_KEY", default="")
@@ -75,6 +75,7 @@ if env.str("DATABASE_URL", default=""):
 else:
     DATABASES = {"default": {"ENGINE": "neon.local.backend", "NAME": "checkpoints"}}
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Rate limits must be counted once for all processes, so the cache is a table they share.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
@@ -171,6 +172,8 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none" if LOCAL else "mandatory"
 ACCOUNT_SESSION_REMEMBER = True
+# Rate limits count addresses; behind a proxy the visitor's is the one that the proxy passes on.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0 if LOCAL else 1)
 SOCIALACCOUNT_PROVIDERS = {provider: {"APPS": [app]} for provider, app in SOCIAL_APPS.items()}
 # The one-time sign-in link of start_demo: local only, once, for ten minutes.
 SESAME_MAX_AGE = 600
@@ -193,7 +196,6 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = False
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
-USE_TZ = True
 
 # Security
 
@@ -211,9 +213,6 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF],
     },
 }
-X_FRAME_OPTIONS = "DENY"
-SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
 if not LOCAL:
     CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365

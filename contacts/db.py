@@ -44,7 +44,7 @@ PASSING = re.compile(
     "|is being accessed by other users"
     "|starting up|not yet accepting connections|in recovery mode|shutting down"
     "|terminating connection"
-    "|server closed the connection unexpectedly"
+    "|server closed the connection unexpectedly|connection has been closed unexpectedly|Connection reset by peer"
     "|too many connections|too many clients|remaining connection slots"
 )
 # ... and these do not. What matches either is safe to quote, and nothing else is.

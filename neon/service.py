@@ -154,6 +154,11 @@ def connect() -> Neon:
     return Neon(Client(settings.NEON_LOCAL_API_KEY, base_url="http://neon.local/api/v2", transport=LocalTransport()))
 
 
+def is_local() -> bool:
+    """Tell whether the local control plane stands in for Neon; its server may move, and the URIs with it."""
+    return not settings.NEON_API_KEY
+
+
 def upkeep() -> None:
     """Do what the control plane needs done from time to time; Neon does it for itself."""
     if settings.NEON_API_KEY:

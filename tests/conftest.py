@@ -1,11 +1,9 @@
 """Fixtures that every test may use."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -15,12 +13,19 @@ from neon import service as neon
 from neon.local import postgres
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, all of the browser's in another, and begin with those: they take longest."""
+    items.sort(key=lambda item: item.path.parent.name != "browser")
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group("browser" if folder == "browser" else f"{folder}/{item.path.name}"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _embedded_server() -> Iterator[None]:
-    """Stop this session's server and remove its folder at the end."""
+    """Stop this process's server at the end."""
     yield
     postgres.server().leave()
-    shutil.rmtree(settings.DATA_DIR, ignore_errors=True)
 
 
 @pytest.fixture

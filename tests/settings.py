@@ -1,5 +1,6 @@
 """Settings of the tests: the site's own, with a Postgres server of their own in a temporary folder."""
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -13,6 +14,10 @@ MEMORY = Path("/dev/shm")
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 6 * 2**30:
     tempfile.tempdir = str(MEMORY)
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="checkpoints-test-")
+atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)  # after the server has stopped
+
+# Playwright's event loop stays in the thread that the tests run in; nothing of theirs is asynchronous.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
 from config.settings import *  # noqa: E402, F403
 

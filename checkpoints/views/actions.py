@@ -1,14 +1,14 @@
 """Actions that start a run: start, restore, advance, and trying a failed one again."""
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 from django_htmx.http import reswap, retarget
 
-from checkpoints import access, http, runs
+from checkpoints import access, http, runs, services
 from checkpoints.forms import StartForm
 from checkpoints.http import Request
-from checkpoints.models import Checkpoint, Run
+from checkpoints.models import Checkpoint, Project, Run
 from checkpoints.views.pages import PATIENCE_SECONDS, show_run
 
 
@@ -20,34 +20,47 @@ def start(request: Request) -> HttpResponse:
     form = StartForm(request.POST)
     agreed = form.cleaned_data["replace"] if form.is_valid() else None
     if project and agreed != project.pk:
-        context = {"project": project, "checkpoint_count": project.checkpoints.count()}
-        return http.page(request, "start_confirm.html", context)
-    return _follow(request, runs.begin(owner=request.user, kind=Run.Kind.START, project=project))
+        return _ask(request, project)
+    return _begin(request, Run.Kind.START, project)
 
 
 @access.owned(access.checkpoint)
 @require_POST
 def restore(request: Request, target: Checkpoint) -> HttpResponse:
     """Put the app database back to a checkpoint."""
-    run = runs.begin(owner=request.user, kind=Run.Kind.RESTORE, project=target.project, target=target)
-    return _follow(request, run)
+    return _begin(request, Run.Kind.RESTORE, target.project, target)
 
 
 @access.owned(access.checkpoint)
 @require_POST
 def advance(request: Request, head: Checkpoint) -> HttpResponse:
     """Apply the next prompt from a checkpoint, which must still be the head when the run gets to it."""
-    run = runs.begin(owner=request.user, kind=Run.Kind.ADVANCE, project=head.project, target=head)
-    return _follow(request, run)
+    return _begin(request, Run.Kind.ADVANCE, head.project, head)
 
 
 @access.owned(access.run)
 @require_POST
 def run_retry(request: Request, run: Run) -> HttpResponse:
     """Begin anew what a failed run did not do."""
-    if run.status == Run.Status.FAILED:
-        run = runs.begin(owner=request.user, kind=Run.Kind(run.kind), project=run.project, target=run.target)
-    return _follow(request, run)
+    if run.status != Run.Status.FAILED:
+        return _follow(request, run)
+    project = access.project(request)
+    if run.kind == Run.Kind.START and project and project.pk != run.project_id:
+        return _ask(request, project)  # what was agreed to then was not the loss of this one
+    return _begin(request, Run.Kind(run.kind), run.project, run.target)
+
+
+def _ask(request: Request, project: Project) -> HttpResponse:
+    """Ask whether the project may be deleted, and say what goes with it."""
+    context = {"project": project, "checkpoint_count": project.checkpoints.count()}
+    return http.page(request, "start_confirm.html", context)
+
+
+def _begin(request: Request, kind: Run.Kind, project: Project | None, target: Checkpoint | None = None) -> HttpResponse:
+    try:
+        return _follow(request, runs.begin(owner=request.user, kind=kind, project=project, target=target))
+    except services.Gone as error:
+        raise Http404 from error
 
 
 def _follow(request: Request, run: Run) -> HttpResponse:

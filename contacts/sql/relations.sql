@@ -9,6 +9,7 @@ FROM pg_class AS c
 INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE
     c.relkind IN ('r', 'm', 'S')
+    AND c.relispopulated
     AND n.nspname NOT LIKE 'pg\_%'
     AND n.nspname <> 'information_schema'
     AND NOT EXISTS (

@@ -116,7 +116,8 @@ def test_fields_that_the_version_does_not_have_are_an_error_of_the_program(uri):
 
 def test_the_list_is_one_round_trip(uri, tmp_path):
     queries.list_contacts(uri, FIRST)
-    [(_, connection)] = db._idle._connections
+    connection = db._idle.take(uri)
+    db._idle.put(uri, connection)
     path = tmp_path / "trace"
     with path.open("w") as file:
         connection.pgconn.trace(file.fileno())

@@ -21,8 +21,7 @@ class Command(RunserverCommand):
             call_command("collectstatic", verbosity=0, interactive=False)
         super().handle(*args, **options)
 
-    def inner_run(self, *args: Any, **options: Any) -> None:
-        """Start the worker with each reload."""
-        worker = processes.worker()
-        atexit.register(worker.stop)
-        super().inner_run(*args, **options)
+    def on_bind(self, server_port: int) -> None:
+        """Start the worker with each reload, once the port is ours: a server that cannot bind ends without a word."""
+        super().on_bind(server_port)
+        atexit.register(processes.worker().stop)

@@ -26,6 +26,7 @@ from neon.errors import NeonError
 
 HOST = "127.0.0.1"
 START_SECONDS = 20
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Command(BaseCommand):
@@ -44,7 +45,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Say every expected failure in a sentence."""
         logging.getLogger("checkpoints.runs").setLevel(logging.ERROR)  # a failed run is said here, once
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOP_SIGNALS:
             signal.signal(number, _leave)
         try:
             self._check(options)
@@ -75,12 +76,13 @@ class Command(BaseCommand):
         call_command("collectstatic", verbosity=0, interactive=False)
 
     def _user(self, email: str) -> User:
-        user, created = User.objects.get_or_create(username=email, defaults={"email": email})
-        if created:
-            user.set_unusable_password()
-        user.is_staff = user.is_superuser = user.is_superuser or settings.LOCAL  # may look around in the admin
-        user.save()
-        EmailAddress.objects.get_or_create(user=user, email=email, defaults={"verified": True, "primary": True})
+        known = EmailAddress.objects.select_related("user").filter(email__iexact=email).first()
+        user = known.user if known else User.objects.create_user(email, email)  # without a password: by link only
+        if known is None:
+            EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+        if settings.LOCAL:
+            user.is_staff = user.is_superuser = True  # may look around in the admin
+            user.save()
         return user
 
     def _checkpoint(self, user: User, *, reset: bool, agreed: bool) -> Checkpoint:
@@ -126,7 +128,10 @@ class Command(BaseCommand):
 
     def _say_where(self, project: Project, head: Checkpoint) -> None:
         try:
+            services.refresh_database_url(project)
             state = "changed since" if services.differs(project, head) else "as recorded"
+        except NeonError as error:
+            raise CommandError(f"{error.sentence} --reset makes a new project.") from error
         except AppDatabaseError as error:
             state = error.sentence
         self.stdout.write(f"The database is at {head} ({state})")
@@ -138,24 +143,35 @@ class Command(BaseCommand):
             raise CommandError(f"No port is free from {wanted} on. Choose another with --port.")
         if port != wanted:
             self.stdout.write(f"Port {wanted} is taken, so the site is on {port}")
-        children = [processes.worker(), processes.web_server(HOST, port)]
+        children: list[processes.Child] = []
         try:
+            children.append(processes.worker())
+            children.append(processes.web_server(HOST, port))
+            self._await(children, port)
             self._announce(user, checkpoint, port)
-            while all(child.revive() for child in children):
+            while True:
+                self._look_after(children)
                 time.sleep(0.2)
-            raise CommandError("A process of the site ended at once; its output above says why.")
         finally:
             for child in children:
                 child.ask_to_stop()
             for child in children:
                 child.stop()
 
-    def _announce(self, user: User, checkpoint: Checkpoint, port: int) -> None:
+    def _look_after(self, children: list[processes.Child]) -> None:
+        for child in children:
+            if not child.revive():
+                raise CommandError(f"The {child.name} keeps ending; its output above says why.")
+
+    def _await(self, children: list[processes.Child], port: int) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not processes.answers(HOST, port):
+            self._look_after(children)
             if time.monotonic() > deadline:
                 raise CommandError(f"The web server did not answer within {START_SECONDS} s.")
             time.sleep(0.05)
+
+    def _announce(self, user: User, checkpoint: Checkpoint, port: int) -> None:
         site = f"http://{HOST}:{port}"
         self.stdout.write(f"Checkpoint  {site}{checkpoint.get_absolute_url()}")
         self.stdout.write(f"Sign in     {site}{reverse('demo_sign_in')}{get_query_string(user)}")
@@ -165,6 +181,6 @@ class Command(BaseCommand):
 
 def _leave(number: int, frame: Any) -> NoReturn:
     """Turn a signal into an ordinary exit, which stops the children and then the embedded server."""
-    for again in (signal.SIGTERM, signal.SIGINT):
+    for again in STOP_SIGNALS:
         signal.signal(again, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
     raise SystemExit(0)
