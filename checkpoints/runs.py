@@ -43,7 +43,7 @@ def begin(
                 return run
         except IntegrityError as error:
             if "one_unfinished_run_per_owner" not in str(error):
-                raise services.Gone from error
+                raise services.Gone("That project or checkpoint is gone.") from error
             if unfinished := Run.objects.unfinished().filter(owner=owner).first():
                 return unfinished  # else it has just finished, and the way is free
 

@@ -37,9 +37,6 @@ class Moved(FlowError):
 class Gone(FlowError):
     """The project or checkpoint that the action is about was deleted in the meantime."""
 
-    def __init__(self) -> None:
-        super().__init__("That checkpoint is gone.")
-
 
 class NotRestored(FlowError):
     """The restored database is not what its checkpoint recorded."""
@@ -106,7 +103,7 @@ def restore(run: Run) -> None:
     """Put the app database back to the run's target, prove it, and leave the replaced branch to be cleaned up."""
     project, target = _project_of(run), run.target
     if target is None:
-        raise Gone
+        raise Gone("That checkpoint is gone.")
     with run.step("restore") as attempt:
         if attempt:
             if "branch_id" not in run.state:
@@ -198,7 +195,7 @@ def neon_project_name(run: Run) -> str:
 
 def _project_of(run: Run) -> Project:
     if run.project is None:
-        raise Gone
+        raise Gone("That project is gone.")
     return run.project
 
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from checkpoints import runs, services
-from checkpoints.models import Run
+from checkpoints.models import Project, Run
 from contacts import db, queries, schema, versions
 from neon import service as neon
 from neon.local import store
@@ -116,7 +116,8 @@ def test_a_snapshot_that_was_tampered_with_is_found_out(project, head):
         plane.execute(f"ALTER DATABASE {copy['physical_name']} ALLOW_CONNECTIONS false")
     run = flows.restore(head)
     assert run.error == (
-        "The restored database differs from its checkpoint. The database that was replaced is kept in Neon."
+        "The restored database differs from its checkpoint."
+        " The database that was replaced is kept in Neon until a restore succeeds."
     )
     project.refresh_from_db()
     assert project.head == head
@@ -145,10 +146,42 @@ def test_a_neon_that_is_down_leaves_the_database_as_it_was(project, line, wire):
 def test_a_lost_answer_is_looked_into_and_the_head_is_true(project, line, wire):
     wire.loses_the_answer("POST .*/restore$")
     run = flows.restore(line[0])
-    assert run.error == "Neon took too long to answer. The database that was replaced is kept in Neon."
+    assert (
+        run.error
+        == "Neon took too long to answer. The database that was replaced is kept in Neon until a restore succeeds."
+    )
     project.refresh_from_db()
     assert project.head == line[0]
     assert flows.people(project).keys() == PEOPLE
+
+
+def test_a_lost_answer_is_waited_for_before_anything_is_said(project, line, wire, settings):
+    settings.NEON_LOCAL_OPERATION_SECONDS = 0.4
+    wire.loses_the_answer("POST .*/restore$")
+    run = flows.restore(line[0])
+    assert "kept in Neon" in run.error
+    project.refresh_from_db()
+    assert project.head == line[0]
+    assert not services.differs(project, line[0])
+
+
+def test_what_a_failed_restore_kept_goes_with_the_next_that_succeeds(project, line, wire):
+    wire.loses_the_answer("POST .*/restore$")
+    kept = flows.restore(line[0])
+    wire.mend()
+    assert flows.branches(project) == {"main", "main (old)"}
+    services.clean_up(flows.restore(line[1]))
+    assert flows.branches(project) == {"main"}
+    kept.refresh_from_db()
+    assert "kept" not in kept.state
+
+
+@pytest.mark.django_db(transaction=True)  # Postgres looks for the project when the run is committed
+def test_a_project_deleted_since_the_click_is_said_at_once(started, empty_queue):
+    target = Project.objects.current(started).head
+    services.delete_project(Project.objects.current(started))
+    with pytest.raises(services.Gone):
+        flows.begin(target, Run.Kind.RESTORE)
 
 
 def test_what_cannot_be_looked_into_is_said(project, line, wire):
@@ -169,7 +202,7 @@ def test_an_app_database_that_does_not_come_back_is_said_and_the_head_is_true(pr
     run = flows.restore(line[0])
     assert run.error == (
         "The app database does not answer right now. Try again in a moment."
-        " The database that was replaced is kept in Neon."
+        " The database that was replaced is kept in Neon until a restore succeeds."
     )
     project.refresh_from_db()
     assert project.head == line[0]

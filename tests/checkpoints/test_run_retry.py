@@ -48,6 +48,14 @@ def test_a_failed_start_keeps_what_it_was_to_replace(owner, started, project, wo
     assert started.projects.count() == 1
 
 
+def test_an_old_start_asks_before_it_replaces_a_project_made_since(owner, started, project, working):
+    old = runs.begin(owner=started, kind=Run.Kind.START)
+    old.fail("No.")
+    page = Page(owner.post(url(old)))
+    assert "Delete and start again" in page.labels
+    assert list(started.projects.all()) == [project]
+
+
 def test_two_clicks_begin_one_run(owner, failed, impatient):
     assert owner.post(url(failed))["Location"] == owner.post(url(failed))["Location"]
     assert Run.objects.unfinished().count() == 1

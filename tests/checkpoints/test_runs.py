@@ -115,7 +115,10 @@ def test_what_nobody_foresaw_is_a_sentence_and_no_secret_gets_out(restoring, mon
     monkeypatch.setattr(services, "compare", breaks)
     run = flows.done(restoring)
     assert (run.status, run.detail) == ("failed", "RuntimeError")
-    assert run.error == "Something unexpected went wrong. The database that was replaced is kept in Neon."
+    assert (
+        run.error
+        == "Something unexpected went wrong. The database that was replaced is kept in Neon until a restore succeeds."
+    )
     assert "s3cret" not in repr(vars(run))
 
 
