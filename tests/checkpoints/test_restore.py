@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from checkpoints import runs, services
-from checkpoints.models import Project, Run
+from checkpoints.models import Checkpoint, Project, Run
 from contacts import db, queries, schema, versions
 from neon import service as neon
 from neon.local import store
@@ -178,7 +178,7 @@ def test_what_a_failed_restore_kept_goes_with_the_next_that_succeeds(project, li
 
 @pytest.mark.django_db(transaction=True)  # Postgres looks for the project when the run is committed
 def test_a_project_deleted_since_the_click_is_said_at_once(started, empty_queue):
-    target = Project.objects.current(started).head
+    target = Checkpoint.objects.select_related("project__owner").get()
     services.delete_project(Project.objects.current(started))
     with pytest.raises(services.Gone):
         flows.begin(target, Run.Kind.RESTORE)

@@ -1,5 +1,6 @@
 """The whole demo from one command: database, project, first checkpoint, web server and worker."""
 
+import io
 import logging
 import signal
 import sys
@@ -44,6 +45,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Say every expected failure in a sentence."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)  # each step as it happens, into a pipe as well
         logging.getLogger("checkpoints.runs").setLevel(logging.ERROR)  # a failed run is said here, once
         for number in STOP_SIGNALS:
             signal.signal(number, _leave)
@@ -176,7 +179,6 @@ class Command(BaseCommand):
         self.stdout.write(f"Checkpoint  {site}{checkpoint.get_absolute_url()}")
         self.stdout.write(f"Sign in     {site}{reverse('demo_sign_in')}{get_query_string(user)}")
         self.stdout.write("The link works once, for ten minutes. Ctrl-C stops everything.")
-        self.stdout.flush()
 
 
 def _leave(number: int, frame: Any) -> NoReturn:
