@@ -11,7 +11,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 from procrastinate.contrib.django.models import ProcrastinateWorker
 from sesame.utils import get_user
 
@@ -141,10 +141,13 @@ def readyz(request: Request) -> HttpResponse:
     return JsonResponse(ready, status=200 if all(ready.values()) else 503)
 
 
-@require_safe
+@require_GET
 @never_cache
 def demo_sign_in(request: Request) -> HttpResponse:
-    """Sign in with the link that start_demo printed: once, within ten minutes, on a local site only."""
+    """Sign in with the link that start_demo printed: once, within ten minutes, on a local site only.
+
+    Not by HEAD, with which a link is looked at before it is followed.
+    """
     user = get_user(request)
     if user is None:
         raise PermissionDenied("This sign-in link has been used already, or is older than ten minutes.")
