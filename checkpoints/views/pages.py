@@ -68,17 +68,18 @@ def checkpoint_context(request: Request, checkpoint: Checkpoint) -> dict[str, An
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else TABS[0]
     version = contacts.versions.get(checkpoint.version)
+    is_head = checkpoint.pk == project.head_id
     reading: Future[Any] | None = None
-    if checkpoint.pk == project.head_id and tab == "app":
+    if is_head and tab == "app":
         reading = app_database_threads.submit(queries.list_contacts, project.database_url, version)
-    elif checkpoint.pk == project.head_id and tab == "schema":
+    elif is_head and tab == "schema":
         reading = app_database_threads.submit(schema.columns, project.database_url)
     timeline = project.checkpoints.timeline()
     context: dict[str, Any] = {
         "checkpoint": checkpoint,
         "project": project,
         "head": project.head,
-        "is_head": checkpoint.pk == project.head_id,
+        "is_head": is_head,
         "parent": checkpoint.parent,
         "next": checkpoint.next,
         "next_version": checkpoint.next_version,

@@ -135,3 +135,12 @@ def empty_queue(transactional_db):
     yield
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers RESTART IDENTITY CASCADE")
+
+
+@pytest.fixture
+def ada(empty_queue):
+    """A newcomer whom other processes see too."""
+    user = User.objects.create_user("ada")
+    yield user
+    for neon_project_id in flows.neon_projects(user):
+        neon.connect().delete_project(neon_project_id)

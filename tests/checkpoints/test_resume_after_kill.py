@@ -4,11 +4,9 @@ import signal
 import time
 
 import pytest
-from django.contrib.auth.models import User
 
 from checkpoints import runs, services
 from checkpoints.models import Project, Run
-from neon import service as neon
 from tests.checkpoints import flows, processes
 from tests.checkpoints.processes import until
 
@@ -16,15 +14,6 @@ KILLED = str(-signal.SIGKILL)
 PEOPLE = {"Ada Lovelace", "Alan Turing", "Grace Hopper"}
 # Long enough that there is a middle.
 OPERATION_SECONDS = "0.5"
-
-
-@pytest.fixture
-def ada(empty_queue):
-    """A user, whose Neon projects are deleted in the end."""
-    user = User.objects.create_user("ada")
-    yield user
-    for neon_project_id in flows.neon_projects(user):
-        neon.connect().delete_project(neon_project_id)
 
 
 @pytest.fixture(scope="module")

@@ -3,23 +3,12 @@
 import time
 
 import pytest
-from django.contrib.auth.models import User
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
 from checkpoints import runs, tasks
 from checkpoints.models import Project, Run
-from neon import service as neon
 from tests.checkpoints import flows, processes
 from tests.checkpoints.processes import until
-
-
-@pytest.fixture
-def ada(empty_queue):
-    """A user, whose Neon projects are deleted in the end."""
-    user = User.objects.create_user("ada")
-    yield user
-    for neon_project_id in flows.neon_projects(user):
-        neon.connect().delete_project(neon_project_id)
 
 
 @pytest.fixture
