@@ -125,9 +125,16 @@ def _fail(run: Run, sentence: str, detail: str) -> None:
 def _lock(run_id: uuid.UUID) -> Iterator[bool]:
     """Hold the run's advisory lock on a session of its own, which ends with this process whatever happens."""
     connection = connections.create_connection("default")
+    name = [f"run {run_id}"]
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [f"run {run_id}"])
-            yield cursor.fetchone()[0]
+            cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", name)
+            held = cursor.fetchone()[0]
+            try:
+                yield held
+            finally:
+                if held:  # the server notices a closed session only later, and until then the run would seem at work
+                    with suppress(OperationalError, InterfaceError):
+                        cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", name)
     finally:
         connection.close()
