@@ -245,13 +245,17 @@ def restore_snapshot(
 def list_operations(project_id: str, *, cursor: str = "", limit: int = 1000) -> list[Row]:
     """Return a page of a project's operations, the newest first, those before the time *cursor*."""
     with _looking(project_id) as connection:
-        return operations.page(connection, project_id, cursor, limit)
+        page = operations.page(connection, project_id, cursor, limit)
+        restores.finish_due(connection, project_id)  # what has just been read as finished has to be so
+        return page
 
 
 def get_operation(project_id: str, operation_id: str) -> Row:
     """Return one operation; raises NotFound."""
     with _looking(project_id) as connection:
-        return operations.get(connection, project_id, operation_id)
+        operation = operations.get(connection, project_id, operation_id)
+        restores.finish_due(connection, project_id)
+        return operation
 
 
 def upkeep() -> None:
@@ -283,9 +287,10 @@ def _changing(connection: Connection, project_id: str) -> Iterator[None]:
     with store.lock(connection, project_id, wait=False) as held:
         if not held:
             raise Locked
-        restores.finish_due(connection, project_id)
+        # In this order: a restore that becomes due in between would be neither running nor finished.
         if operations.running(connection, project_id):
             raise Locked
+        restores.finish_due(connection, project_id)
         sweep.reopen_closed(connection, project_id)
         yield
 
