@@ -197,6 +197,13 @@ class Run(models.Model):
         SUCCEEDED = "succeeded"
         FAILED = "failed"
 
+    class Remedy(models.TextChoices):
+        """What a person can do about a failed run."""
+
+        RETRY = "retry"
+        START = "start"
+        NONE = "none"
+
     UNFINISHED = (Status.QUEUED, Status.RUNNING)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -247,6 +254,11 @@ class Run(models.Model):
     def is_waiting_for_a_worker(self) -> bool:
         """Tell whether no worker has taken the run though one should have by now."""
         return self.status == self.Status.QUEUED and timezone.now() - self.created_at > TAKEN_WITHIN
+
+    @property
+    def remedy(self) -> Remedy:
+        """Return what to offer after a failure; nearly always, to try again."""
+        return self.Remedy(self.state.get("remedy", self.Remedy.RETRY))
 
     @property
     def seconds(self) -> float | None:
@@ -303,8 +315,10 @@ class Run(models.Model):
         self.status, self.result, self.finished_at = self.Status.SUCCEEDED, result, timezone.now()
         self.save(update_fields=["status", "result", "finished_at", "state"])
 
-    def fail(self, error: str, detail: str = "") -> None:
-        """Record the end: *error* is a sentence for people, *detail* the fault."""
+    def fail(self, error: str, detail: str = "", remedy: Remedy = Remedy.RETRY) -> None:
+        """Record the end: *error* is a sentence for people, *detail* the fault, *remedy* what can be done about it."""
+        if remedy != self.Remedy.RETRY:
+            self.state["remedy"] = remedy
         for step in self.steps:
             if step["state"] == "running":
                 step["state"] = "failed"

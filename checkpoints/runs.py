@@ -59,13 +59,14 @@ def execute(run_id: uuid.UUID, listener: Callable[[Step], None] | None = None) -
         try:
             VERBS[Run.Kind(run.kind)](run)
         except (NeonError, AppDatabaseError, services.FlowError) as error:
-            logger.warning("Run %s failed: %s", run.pk, error)
-            _fail(run, error.sentence, detail=f"{type(error).__name__}: {error}")
+            cause = services.cause(run, error)
+            logger.warning("Run %s failed: %s", run.pk, cause)
+            _fail(run, cause, cause.sentence, detail=f"{type(cause).__name__}: {cause}")
         except (OperationalError, InterfaceError):
             raise  # the meta database is away: the run stays as it is and is resumed
         except Exception as error:
             logger.exception("Run %s failed", run.pk)
-            _fail(run, "Something unexpected went wrong.", detail=type(error).__name__)
+            _fail(run, error, "Something unexpected went wrong.", detail=type(error).__name__)
         if "leftover" in run.state:
             enqueue("clean_up", run)
 
@@ -81,6 +82,28 @@ def clean_up(run_id: uuid.UUID) -> None:
     run = Run.objects.with_leftovers().filter(pk=run_id).first()
     if run:
         services.clean_up(run)
+
+
+def is_at_work(run: Run) -> bool:
+    """Tell whether some process executes a run; a look at its lock, as to take it might make a worker pass it by."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
+            " WHERE datname = current_database() AND locktype = 'advisory' AND granted AND objsubid = 1"
+            " AND (classid::bigint << 32) | objid::bigint = hashtextextended(%s, 0))",
+            [f"run {run.pk}"],
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def give_up(run_id: uuid.UUID) -> bool:
+    """End an unfinished run as failed, with what it left to be cleaned up; False when some process is at it."""
+    with _lock(run_id) as held:
+        run = Run.objects.select_related("owner", "project", "target").filter(pk=run_id).first()
+        if held and run and not run.is_finished:
+            cause = services.FlowError("Nobody finished this action, so it was given up.")
+            _fail(run, cause, cause.sentence, detail="given up")
+        return held
 
 
 def enqueue_clean_ups() -> None:
@@ -109,16 +132,16 @@ def wait(run: Run, seconds: float, *, for_news: bool = False) -> Run:
     return run
 
 
-def _fail(run: Run, sentence: str, detail: str) -> None:
+def _fail(run: Run, cause: Exception, sentence: str, detail: str) -> None:
     run.refresh_from_db()  # what was not saved has not happened
     try:
-        outcome = services.undo(run)
+        outcome = services.undo(run, cause)
     except (OperationalError, InterfaceError):
         raise
     except Exception:  # a run that never ended would lock its owner out
         logger.exception("Run %s could not be undone", run.pk)
         outcome = "It is not known what it had changed by then; trying again makes sure."
-    run.fail(f"{sentence} {outcome}", detail=detail)
+    run.fail(f"{sentence} {outcome}", detail=detail, remedy=services.remedy(run, cause))
 
 
 @contextmanager

@@ -5,22 +5,25 @@ repeated, and every step can be. Network and app database work stays outside tra
 """
 
 from contextlib import suppress
+from typing import TypeAlias
 
 from django.db import transaction
 
 import contacts.versions
 from checkpoints.models import Attempt, Checkpoint, Project, Run
 from contacts import db, schema
-from contacts.errors import AppDatabaseError
+from contacts.errors import AppDatabaseError, Unavailable
 from contacts.fingerprint import Fingerprint, compare, take
 from neon import service as neon
-from neon.errors import NeonError
+from neon.errors import NeonError, ProjectGone
 
 PROJECT_PREFIX = "checkpoints"
 
 
 class FlowError(Exception):
     """An action cannot be done, for a reason that lies in the data; ``sentence`` is for people."""
+
+    remedy = Run.Remedy.RETRY
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
@@ -30,6 +33,8 @@ class FlowError(Exception):
 class Moved(FlowError):
     """The app database is no longer at the checkpoint that the action started from."""
 
+    remedy = Run.Remedy.NONE
+
     def __init__(self) -> None:
         super().__init__("The database has moved to another checkpoint in the meantime.")
 
@@ -37,12 +42,27 @@ class Moved(FlowError):
 class Gone(FlowError):
     """The project or checkpoint that the action is about was deleted in the meantime."""
 
+    remedy = Run.Remedy.NONE
+
+
+class LastPrompt(FlowError):
+    """No prompt follows the one that the database is at."""
+
+    remedy = Run.Remedy.NONE
+
+    def __init__(self) -> None:
+        super().__init__("That was the last prompt.")
+
 
 class NotRestored(FlowError):
     """The restored database is not what its checkpoint recorded."""
 
     def __init__(self) -> None:
         super().__init__("The restored database differs from its checkpoint.")
+
+
+# What a run can fail of; each has its sentence for people.
+Expected: TypeAlias = NeonError | AppDatabaseError | FlowError
 
 
 def start(run: Run) -> None:
@@ -86,7 +106,7 @@ def advance(run: Run) -> None:
         raise Moved
     version = head.next_version
     if version is None:
-        raise FlowError("That was the last prompt.")
+        raise LastPrompt
     with run.step("apply") as attempt:
         if attempt:
             if "columns" not in run.state:
@@ -133,8 +153,29 @@ def differs(project: Project, head: Checkpoint) -> bool:
     return not head.fingerprint or bool(compare(project.database_url, Fingerprint.from_json(head.fingerprint)))
 
 
-def undo(run: Run) -> str:
+def cause(run: Run, error: Expected) -> Expected:
+    """Return why a run failed: an app database that does not answer may be one whose project is gone."""
+    if isinstance(error, Unavailable) and run.project and run.kind != Run.Kind.START:
+        try:
+            neon.connect().require_project(run.project.neon_project_id)
+        except ProjectGone as gone:
+            return gone
+        except NeonError:
+            pass
+    return error
+
+
+def remedy(run: Run, cause: Exception) -> Run.Remedy:
+    """Say what a person can do about a failed run."""
+    if _is_bereft(run, cause):
+        return Run.Remedy.START
+    return cause.remedy if isinstance(cause, FlowError) else Run.Remedy.RETRY
+
+
+def undo(run: Run, cause: Exception) -> str:
     """Undo what a failed run left half done, where that is possible, and say what state everything is in."""
+    if _is_bereft(run, cause):
+        return "Its checkpoints are gone with it, so start the demo again."
     match run.kind:
         case Run.Kind.START:
             # Asked for by name: the answer to its creation may have been lost.
@@ -197,6 +238,11 @@ def _project_of(run: Run) -> Project:
     if run.project is None:
         raise Gone("That project is gone.")
     return run.project
+
+
+def _is_bereft(run: Run, cause: Exception) -> bool:
+    """Tell whether the run's project is gone in Neon; a start that lost its new one still has the old one."""
+    return isinstance(cause, ProjectGone) and run.kind != Run.Kind.START
 
 
 def _snapshot(run: Run, attempt: Attempt, neon_project_id: str, uri: str) -> None:

@@ -16,6 +16,7 @@ import httpx
 
 from neon import outcome
 from neon.errors import Locked, Unauthorized
+from neon.pacing import Pacer
 from neon.types import (
     Branch,
     CreatedProject,
@@ -34,10 +35,11 @@ T = TypeVar("T")
 BASE_URL = "https://console.neon.tech/api/v2"
 PAGE = 400  # the most that the list of projects gives at once
 
-# As Neon's own SDK: full jitter, and a wait longer than the cap is not waited for.
+# As Neon's own SDK: full jitter, and a wait longer than the cap is not waited for. It retries only twice, which is
+# half a second; a restart on Neon's side takes longer, and who waits for a restore prefers four seconds to a failure.
 BACKOFF_BASE = 0.25
 BACKOFF_CAP = 10.0
-RETRIES = 2
+RETRIES = 4
 CONNECT_TIMEOUT = 5.0
 
 
@@ -53,6 +55,7 @@ class Client:
         timeout: float = 30.0,
         deadline: float = 60.0,
         transport: httpx.BaseTransport | None = None,
+        pacer: Pacer | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = randomness.random,
@@ -60,7 +63,8 @@ class Client:
         """Prepare a client.
 
         `timeout` bounds one attempt. After `deadline` seconds no further attempt of a call begins; one that
-        has begun keeps its time, because to cut off a write is to lose what came of it.
+        has begun keeps its time, because to cut off a write is to lose what came of it. Every attempt passes the
+        `pacer`.
         """
         api_key = api_key.strip()
         if not (api_key and api_key.isascii() and api_key.isprintable()):
@@ -68,6 +72,7 @@ class Client:
             raise Unauthorized("the API key is empty or holds characters that no key has")
         self._org_id = org_id
         self._deadline = deadline
+        self._pacer = pacer
         self._clock = clock
         self._sleep = sleep
         self._random = random
@@ -237,6 +242,8 @@ class Client:
         retries, ceiling = 0, BACKOFF_BASE
         while True:
             wait = self._random() * ceiling
+            if self._pacer:
+                self._pacer.wait(deadline)
             try:
                 response = self._http.request(method, url, params=params, json=json)
             except httpx.RequestError as cause:

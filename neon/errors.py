@@ -4,6 +4,7 @@ NeonError
 ├── RequestError          our request
 │   ├── BadRequest            Neon refuses it: 400, 422 and other 4xx
 │   └── NotFound              no such project, branch, snapshot: 404
+│       └── ProjectGone           the project itself is no longer there
 ├── AccountError          our key, organisation or plan
 │   ├── Unauthorized          the key is refused: 401, 403
 │   ├── PersonalKeyRequired   an organisation's key may not do this
@@ -11,16 +12,17 @@ NeonError
 │   └── PlanLimit             the plan holds no more of something
 ├── BusyError             Neon's state; the same request works later
 │   ├── Locked                other operations of the project are running: 423
-│   └── RateLimited           too many requests: 429
+│   └── RateLimited           too many requests: 429, or our own pace
 └── ServiceError          Neon's fault
     ├── ServerError           5xx
     ├── Unreachable           no connection, or it dropped
-    ├── Timeout               no answer in time
+    ├── Timeout               no answer in time, from Neon or from a proxy before it: 504, 524
     ├── UnexpectedResponse    an answer that we cannot read
     ├── OperationFailed       an accepted operation did not succeed
     └── WaitTimeout           accepted operations did not finish in time
 
 `str(error)` is for logs: method, path, status and what Neon said. `error.sentence` is for people.
+`error.effect_unknown` says that the request may have had its effect all the same.
 """
 
 from __future__ import annotations
@@ -34,6 +36,12 @@ SECRETS = re.compile(
     re.IGNORECASE,
 )
 LIMIT_CODE = re.compile(r"([A-Z_]+)_LIMIT_EXCEEDED")
+LIMIT_MESSAGE = re.compile(r"\b(projects|(?:root )?branches|snapshots|endpoints|roles|databases) limit exceeded")
+# A proxy before Neon gave up waiting; Neon may still be at it.
+TOO_SLOW = frozenset({504, 524})
+# Neon refused the request before it did anything.
+NOT_DONE = frozenset({501, 503})
+REASON_LENGTH = 200
 
 
 def scrub(text: str) -> str:
@@ -55,6 +63,11 @@ class NeonError(Exception):
         self.request_id = request_id and scrub(request_id)
 
     @property
+    def effect_unknown(self) -> bool:
+        """Whether the request may have had its effect: then look before asking again."""
+        return False
+
+    @property
     def sentence(self) -> str:
         """What happened, and what to do, in words for people."""
         return self._sentence.format(error=self)
@@ -74,6 +87,12 @@ class NotFound(RequestError):
     """The project, branch, snapshot or operation does not exist."""
 
     _sentence = "Neon does not know this project, branch or snapshot."
+
+
+class ProjectGone(NotFound):
+    """The project itself is no longer there: somebody deleted it, or the key is of another account."""
+
+    _sentence = "Neon no longer has this project."
 
 
 class AccountError(NeonError):
@@ -106,7 +125,7 @@ class PlanLimit(AccountError):
     @property
     def limit(self) -> str:
         """What there is too much of, in words."""
-        match = LIMIT_CODE.fullmatch(self.code)
+        match = LIMIT_CODE.fullmatch(self.code) or LIMIT_MESSAGE.search(str(self))
         return match[1].replace("_", " ").lower() if match else "of this"
 
 
@@ -135,17 +154,36 @@ class ServerError(ServiceError):
 
     _sentence = "Neon has a fault on its side. Try again later."
 
+    @property
+    def effect_unknown(self) -> bool:
+        """Whether it failed half way, and not before it began."""
+        return self.status not in NOT_DONE
+
 
 class Unreachable(ServiceError):
     """No connection to Neon, or one that dropped."""
 
     _sentence = "Neon cannot be reached right now."
 
+    def __init__(self, detail: str, *, sent: bool = False) -> None:
+        super().__init__(detail)
+        self.sent = sent
+
+    @property
+    def effect_unknown(self) -> bool:
+        """Whether something had been sent before the connection dropped."""
+        return self.sent
+
 
 class Timeout(ServiceError):
-    """No answer in time; whether the request had its effect is not known."""
+    """No answer in time; Neon may still be at it."""
 
     _sentence = "Neon took too long to answer."
+
+    @property
+    def effect_unknown(self) -> bool:
+        """Always."""
+        return True
 
 
 class UnexpectedResponse(ServiceError):
@@ -153,16 +191,26 @@ class UnexpectedResponse(ServiceError):
 
     _sentence = "Neon gave an answer that could not be understood."
 
+    @property
+    def effect_unknown(self) -> bool:
+        """Whether the answer may have been a success."""
+        return self.status is None or 200 <= self.status < 300
+
 
 class OperationFailed(ServiceError):
-    """An operation that Neon had accepted did not succeed."""
+    """An operation that Neon had accepted did not succeed; `reason` is what Neon says of it, if it does."""
 
-    _sentence = "Neon could not finish its operation {error.action}."
-
-    def __init__(self, action: str, status: str) -> None:
-        super().__init__(f"operation {action} ended as {status}")
-        self.action = action
+    def __init__(self, action: str, status: str, reason: str = "") -> None:
+        reason = scrub(" ".join(reason.split()))
+        super().__init__(": ".join(filter(None, (f"operation {action} ended as {status}", reason))))
+        self.action = scrub(action)
         self.operation_status = status
+        self.reason = reason[:REASON_LENGTH].rstrip(".")
+
+    @property
+    def sentence(self) -> str:
+        """Which operation failed, and why."""
+        return ": ".join(filter(None, (f"Neon could not finish its operation {self.action}", self.reason))) + "."
 
 
 class WaitTimeout(ServiceError):
@@ -177,11 +225,13 @@ def kind_of(status: int, code: str, message: str) -> type[NeonError]:
         return Locked
     if status == 429:
         return RateLimited
+    if status in TOO_SLOW:
+        return Timeout
     if status >= 500:
         return ServerError
     if status < 400:
         return UnexpectedResponse
-    if LIMIT_CODE.fullmatch(code):
+    if LIMIT_CODE.fullmatch(code) or (status == 422 and LIMIT_MESSAGE.search(message)):
         return PlanLimit
     if "not allowed for organization API keys" in message:
         return PersonalKeyRequired

@@ -15,9 +15,11 @@ from neon.types import FieldError
 
 T = TypeVar("T")
 
-# These say that nothing was done, so every method may be repeated. The others may come after the effect.
+# These say that nothing was done, so every method may be repeated. The others may come after the effect, and then
+# only what changes nothing the second time is repeated: to read, and to delete by an id that is never given again.
 REPEAT_ALWAYS = frozenset({423, 429, 503})
-REPEAT_READS = frozenset({500, 502, 504, 524})
+REPEAT_HARMLESS = frozenset({500, 502, 504, 524})
+HARMLESS = frozenset({"GET", "DELETE"})
 NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # A key shorter than this is a stand-in; taking it out of a message would only shred the words.
 SHORTEST_KEY = 8
@@ -62,16 +64,16 @@ def breakdown(request: str, cause: httpx.RequestError) -> errors.NeonError:
     if isinstance(cause, httpx.TimeoutException):
         return errors.Timeout(f"{request}: no answer in time")
     if isinstance(cause, httpx.TransportError):
-        return errors.Unreachable(f"{request}: the connection dropped")
+        return errors.Unreachable(f"{request}: the connection dropped", sent=True)
     return errors.UnexpectedResponse(f"{request}: unreadable answer")
 
 
 def repeatable(method: str, came: httpx.Response | httpx.RequestError) -> bool:
     """Say whether the request may be sent again without doing anything twice."""
-    reading = method == "GET"
+    harmless = method in HARMLESS
     if isinstance(came, httpx.Response):
-        return came.status_code in REPEAT_ALWAYS or (reading and came.status_code in REPEAT_READS)
-    return isinstance(came, NOTHING_SENT) or (reading and isinstance(came, httpx.TransportError))
+        return came.status_code in REPEAT_ALWAYS or (harmless and came.status_code in REPEAT_HARMLESS)
+    return isinstance(came, NOTHING_SENT) or (harmless and isinstance(came, httpx.TransportError))
 
 
 def retry_after(response: httpx.Response) -> float | None:

@@ -112,6 +112,8 @@ class Operation:
     status: str
     failures_count: int
     retry_at: datetime | None
+    error: str
+    created_at: datetime
     branch_id: str | None
     endpoint_id: str | None
 
@@ -139,6 +141,8 @@ class Operation:
             status=need(data, "status", str),
             failures_count=need(data, "failures_count", int),
             retry_at=None if optional(data, "retry_at", str) is None else moment(data, "retry_at"),
+            error=optional(data, "error", str) or "",
+            created_at=moment(data, "created_at"),
             branch_id=optional(data, "branch_id", str),
             endpoint_id=optional(data, "endpoint_id", str),
         )

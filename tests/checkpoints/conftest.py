@@ -117,6 +117,7 @@ def wire(settings, monkeypatch):
     wire = Wire()
     client = Client(settings.NEON_LOCAL_API_KEY, transport=wire, sleep=lambda seconds: None)
     monkeypatch.setattr(neon, "connect", lambda: neon.Neon(client))
+    monkeypatch.setattr(neon, "STILL_AT_WORK", 0)
     yield wire
     wire.mend()
 

@@ -1,14 +1,18 @@
 """The flow advance, on a real plane."""
 
+import re
+
 import httpx
 import pytest
 
 from checkpoints import runs, services
 from checkpoints.models import Checkpoint, Run
 from contacts import db, schema
+from neon import service as neon
 from tests.checkpoints import flows
 
 PEOPLE = {"Ada Lovelace", "Alan Turing", "Grace Hopper"}
+GONE = "Neon no longer has this project. Its checkpoints are gone with it, so start the demo again."
 NO_MORE = "This Neon plan holds no more snapshots. Delete one or use a larger plan. The database is as it was."
 
 
@@ -35,7 +39,8 @@ def test_three_prompts_make_a_line(project, head):
 
 def test_after_the_last_prompt_there_is_none(project, head):
     last = flows.advance(flows.advance(head).result).result
-    assert flows.advance(last).error == "That was the last prompt. Nothing was changed."
+    run = flows.advance(last)
+    assert (run.error, run.remedy) == ("That was the last prompt. Nothing was changed.", Run.Remedy.NONE)
     assert project.checkpoints.count() == 3
 
 
@@ -134,6 +139,7 @@ def test_a_database_that_moved_in_the_meantime_is_left_alone(project, head):
     second = flows.advance(head).result
     run = flows.advance(head)
     assert run.error == "The database has moved to another checkpoint in the meantime. Nothing was changed."
+    assert run.remedy == Run.Remedy.NONE
     project.refresh_from_db()
     assert project.head == second
     assert schema.contact_columns(project.database_url) == {"id", "name", "email", "role", "company"}
@@ -145,13 +151,51 @@ def test_a_project_that_is_gone_in_the_meantime_is_said(head):
     assert flows.done(run).error == "That project is gone. Nothing was changed."
 
 
-def test_a_lost_answer_leaves_everything_as_it_was(project, head, wire):
+def test_a_snapshot_whose_answer_was_lost_is_found_and_no_second_one_taken(project, head, wire):
     wire.loses_the_answer("POST .*/snapshot$")
+    second = flows.advance(head).result
+    assert flows.snapshots(project) == {head.snapshot_id, second.snapshot_id}
+    assert not services.differs(project, second)
+
+
+def test_a_snapshot_that_did_not_come_is_asked_for_again(project, head, wire):
+    wire.refuses("POST .*/snapshot$", 500, times=2)
+    second = flows.advance(head).result
+    assert flows.snapshots(project) == {head.snapshot_id, second.snapshot_id}
+    assert len([call for call in wire.calls if re.match("POST .*/snapshot$", call)]) == 3
+
+
+def test_trouble_that_persists_leaves_everything_as_it_was(project, head, wire):
+    wire.refuses("POST .*/snapshot$", 500)
     run = flows.advance(head)
-    assert run.error == "Neon took too long to answer. The database is as it was."
+    assert run.error == "Neon has a fault on its side. Try again later. The database is as it was."
     assert schema.contact_columns(project.database_url) == {"id", "name", "email"}
     services.clean_up(run)
     assert flows.snapshots(project) == {head.snapshot_id}
+
+
+def test_a_snapshot_that_is_never_heard_of_leaves_everything_as_it_was(project, head, wire):
+    wire.loses_the_answer("POST .*/snapshot$")
+    wire.refuses("GET .*/snapshots$", 500)
+    run = flows.advance(head)
+    assert run.error == "Neon has a fault on its side. Try again later. The database is as it was."
+    assert schema.contact_columns(project.database_url) == {"id", "name", "email"}
+    assert len(wire.calls) < 40
+    wire.mend()
+    assert len(flows.snapshots(project)) == 2
+    services.clean_up(run)
+    assert flows.snapshots(project) == {head.snapshot_id}
+
+
+def test_a_project_that_was_deleted_behind_our_back_is_said(project, head, monkeypatch):
+    monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
+    neon.connect().delete_project(project.neon_project_id)
+    db.forget(project.database_url)
+    run = flows.advance(head)
+    assert run.error == GONE
+    assert run.remedy == Run.Remedy.START
+    assert run.detail.startswith("ProjectGone: ")
+    assert "leftover" not in run.state
 
 
 def test_a_resumed_snapshot_is_looked_for_before_another_is_taken(project, head, wire):

@@ -143,32 +143,35 @@ def test_a_neon_that_is_down_leaves_the_database_as_it_was(project, line, wire):
     assert project.head == line[2]
 
 
-def test_a_lost_answer_is_looked_into_and_the_head_is_true(project, line, wire):
+@pytest.mark.parametrize("operation_seconds", [0, 1.6])  # done before the first look, and not yet
+def test_a_restore_whose_answer_was_lost_is_found_and_not_done_twice(project, line, wire, settings, operation_seconds):
+    settings.NEON_LOCAL_OPERATION_SECONDS = operation_seconds
     wire.loses_the_answer("POST .*/restore$")
     run = flows.restore(line[0])
-    assert (
-        run.error
-        == "Neon took too long to answer. The database that was replaced is kept in Neon until a restore succeeds."
-    )
-    project.refresh_from_db()
-    assert project.head == line[0]
-    assert flows.people(project).keys() == PEOPLE
-
-
-def test_a_lost_answer_is_waited_for_before_anything_is_said(project, line, wire, settings):
-    settings.NEON_LOCAL_OPERATION_SECONDS = 0.4
-    wire.loses_the_answer("POST .*/restore$")
-    run = flows.restore(line[0])
-    assert "kept in Neon" in run.error
+    assert (run.status, run.error) == ("succeeded", "")
     project.refresh_from_db()
     assert project.head == line[0]
     assert not services.differs(project, line[0])
+    assert _restores(wire) == 1
+    services.clean_up(run)
+    assert flows.branches(project) == {"main"}
 
 
-def test_what_a_failed_restore_kept_goes_with_the_next_that_succeeds(project, line, wire):
-    wire.loses_the_answer("POST .*/restore$")
+def test_a_restore_that_did_not_come_is_asked_for_again(project, line, wire):
+    wire.refuses("POST .*/restore$", 500, times=2)
+    run = flows.restore(line[0])
+    assert (run.status, _restores(wire)) == ("succeeded", 3)
+    services.clean_up(run)
+    assert flows.branches(project) == {"main"}
+
+
+def test_what_a_failed_restore_kept_goes_with_the_next_that_succeeds(project, line, wire, monkeypatch):
+    monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
+    wire.after("POST .*/restore$", lambda: flows.shut(project.database_url))
     kept = flows.restore(line[0])
+    assert kept.state["kept"]
     wire.mend()
+    flows.allow_connections(project.database_url, True)
     assert flows.branches(project) == {"main", "main (old)"}
     services.clean_up(flows.restore(line[1]))
     assert flows.branches(project) == {"main"}
@@ -189,8 +192,9 @@ def test_what_cannot_be_looked_into_is_said(project, line, wire):
     wire.loses_the_answer("POST .*/restore$")
     run = flows.restore(line[0])
     assert run.error == (
-        "Neon took too long to answer. It is not known whether the database was restored; trying again makes sure."
+        "Neon cannot be reached right now. It is not known whether the database was restored; trying again makes sure."
     )
+    assert _restores(wire) == 1
     wire.mend()
     assert flows.restore(line[0]).status == "succeeded"
     assert flows.people(project).keys() == PEOPLE
@@ -226,7 +230,8 @@ def test_a_resumed_restore_is_not_done_twice(project, line, wire):
 def test_a_checkpoint_that_is_gone_is_said(project, line):
     run = flows.begin(line[2], Run.Kind.RESTORE)
     Run.objects.filter(pk=run.pk).update(target=None)
-    assert flows.done(run).error == "That checkpoint is gone. The database is as it was."
+    run = flows.done(run)
+    assert (run.error, run.remedy) == ("That checkpoint is gone. The database is as it was.", Run.Remedy.NONE)
 
 
 def test_a_snapshot_that_neon_lost_is_said(project, line):
@@ -235,6 +240,20 @@ def test_a_snapshot_that_neon_lost_is_said(project, line):
     assert run.error == "Neon does not know this project, branch or snapshot. The database is as it was."
     project.refresh_from_db()
     assert project.head == line[2]
+
+
+def test_a_project_that_was_deleted_behind_our_back_is_said(project, line, wire):
+    neon.connect().delete_project(project.neon_project_id)
+    run = flows.restore(line[0])
+    assert run.error == ("Neon no longer has this project. Its checkpoints are gone with it, so start the demo again.")
+    assert (run.remedy, "leftover" in run.state) == (Run.Remedy.START, False)
+    project.refresh_from_db()
+    assert project.head == line[2]
+
+
+def _restores(wire):
+    """Return how often a restore was asked for."""
+    return len([call for call in wire.calls if call.endswith("/restore")])
 
 
 def _no_connection():

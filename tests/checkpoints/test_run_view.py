@@ -103,6 +103,25 @@ def test_a_failed_run_says_so_and_can_be_tried_again(owner, run, head):
     assert "secret" not in response.content.decode()
 
 
+def test_a_run_that_cannot_be_tried_again_is_only_closed(owner, run, head):
+    run.fail("The database has moved.", remedy=Run.Remedy.NONE)
+    page = Page(owner.get(url(run)))
+    assert not page.all("form", action=f"{url(run)}retry/")
+    assert "Try again" not in page.labels
+    assert page.one("a", class_="button")["href"] == f"/checkpoints/{head.pk}/"
+
+
+def test_a_run_whose_project_is_gone_offers_to_start_the_demo(owner, run, project):
+    run.fail("Neon no longer has this project.", remedy=Run.Remedy.START)
+    for headers in ({}, HTMX):
+        page = Page(owner.get(url(run), headers=headers))
+        assert "Try again" not in page.labels
+        form = page.one("form", action="/start/")
+        assert (form["method"], form["hx-post"]) == ("post", "/start/")
+        assert "Start demo" in page.labels
+    assert "Delete and start again" in Page(owner.post("/start/")).labels  # the key may only be another account's
+
+
 def test_a_failed_run_does_not_poll(owner, run):
     run.fail("No.")
     page = Page(owner.get(url(run), headers=HTMX))

@@ -89,13 +89,49 @@ def test_what_was_made_before_a_failure_is_deleted_and_the_old_project_is_not(st
     assert flows.people(project).keys() == PEOPLE
 
 
-def test_a_project_whose_answer_was_lost_is_deleted_too(newcomer, wire):
+def test_a_project_whose_answer_was_lost_is_found_and_no_second_one_made(newcomer, wire):
     wire.loses_the_answer("POST /api/v2/projects$")
     run = flows.start(newcomer)
-    assert run.error == "Neon took too long to answer. Nothing was changed."
+    assert flows.neon_projects(newcomer) == {run.project.neon_project_id}
+    assert flows.people(run.project).keys() == PEOPLE
+
+
+def test_a_project_that_was_not_made_is_asked_for_again(newcomer, wire):
+    wire.refuses("POST /api/v2/projects$", 500, times=1)
+    run = flows.start(newcomer)
+    assert flows.neon_projects(newcomer) == {run.project.neon_project_id}
+    assert wire.calls.count("POST /api/v2/projects") == 2
+
+
+def test_a_project_that_is_never_heard_of_is_deleted_too(newcomer, wire):
+    wire.loses_the_answer("POST /api/v2/projects$")
+    wire.refuses("GET /api/v2/projects$", 500)
+    run = flows.start(newcomer)
+    assert run.error == "Neon has a fault on its side. Try again later. Nothing was changed."
+    assert wire.calls.count("POST /api/v2/projects") == 1
+    wire.mend()
     assert len(flows.neon_projects(newcomer)) == 1
     services.clean_up(run)
     assert flows.neon_projects(newcomer) == set()
+
+
+def test_an_old_project_that_was_deleted_behind_our_back_does_not_hold_it_up(started, project):
+    neon.connect().delete_project(project.neon_project_id)
+    run = flows.start(started)
+    assert run.status == "succeeded"
+    services.clean_up(run)
+    assert flows.neon_projects(started) == {run.project.neon_project_id}
+
+
+def test_a_new_project_that_is_deleted_behind_our_back_is_said_and_the_old_one_stays(started, project, wire):
+    def delete():
+        (made,) = flows.neon_projects(started) - {project.neon_project_id}
+        neon.connect().delete_project(made)
+
+    wire.before("POST .*/snapshot$", delete, times=1)
+    run = flows.start(started)
+    assert (run.error, run.remedy) == ("Neon no longer has this project. Nothing was changed.", Run.Remedy.RETRY)
+    assert flows.people(project).keys() == PEOPLE
 
 
 def test_a_resumed_start_finds_the_project_that_it_had_created(newcomer):

@@ -1,6 +1,6 @@
 """Bodies as Neon's API sends them, for tests at the wire.
 
-Each has some fields that the client does not read, as real answers do.
+Each has the fields that the client does not read, too: test_payloads.py holds them against Neon's own description.
 """
 
 from typing import Any
@@ -14,19 +14,37 @@ SNAPSHOT = "snap-still-river-c9d0e1f2"
 PASSWORD = "npg_Zx81hQwPd0aB"
 URI = f"postgresql://neondb_owner:{PASSWORD}@{ENDPOINT}.us-east-2.aws.neon.tech/neondb?sslmode=require"
 MOMENT = "2026-03-04T05:06:07Z"
+HOST = f"{ENDPOINT}.us-east-2.aws.neon.tech"
+STAMPS = {"created_at": MOMENT, "updated_at": MOMENT, "creation_source": "console"}
+USAGE = dict.fromkeys(
+    ("cpu_used_sec", "active_time_seconds", "compute_time_seconds", "written_data_bytes", "data_transfer_bytes"), 0
+)
 
 Body = dict[str, Any]
 
 
 def project(**fields: Any) -> Body:
-    """Return a project."""
+    """Return a project, with the fields that it has alone and those that it has in a list."""
     return {
+        **STAMPS,
+        **USAGE,
         "id": PROJECT,
         "name": "checkpoints-7-0a1b2c3d",
         "pg_version": 18,
         "region_id": "aws-us-east-2",
         "settings": {"hipaa": False},
-        "created_at": MOMENT,
+        "platform_id": "aws",
+        "provisioner": "k8s-neonvm",
+        "proxy_host": "us-east-2.aws.neon.tech",
+        "store_passwords": True,
+        "history_retention_seconds": 86400,
+        "branch_logical_size_limit": 512,
+        "branch_logical_size_limit_bytes": 512 * 2**20,
+        "active_time": 0,
+        "data_storage_bytes_hour": 0,
+        "consumption_period_start": MOMENT,
+        "consumption_period_end": MOMENT,
+        "owner_id": "00000000-0000-4000-8000-00000000000a",
     } | fields
 
 
@@ -40,7 +58,9 @@ def branch(**fields: Any) -> Body:
         "primary": True,
         "default": True,
         "protected": False,
-        "created_at": MOMENT,
+        "state_changed_at": MOMENT,
+        **STAMPS,
+        **USAGE,
     } | fields
 
 
@@ -49,9 +69,22 @@ def endpoint(**fields: Any) -> Body:
     return {
         "id": ENDPOINT,
         "branch_id": BRANCH,
-        "host": f"{ENDPOINT}.us-east-2.aws.neon.tech",
+        "host": HOST,
         "type": "read_write",
         "current_state": "idle",
+        "project_id": PROJECT,
+        "region_id": "aws-us-east-2",
+        "autoscaling_limit_min_cu": 0.25,
+        "autoscaling_limit_max_cu": 2,
+        "pooler_enabled": False,
+        "pooler_mode": "transaction",
+        "disabled": False,
+        "passwordless_access": True,
+        "settings": {},
+        "proxy_host": "us-east-2.aws.neon.tech",
+        "suspend_timeout_seconds": 0,
+        "provisioner": "k8s-neonvm",
+        **STAMPS,
     } | fields
 
 
@@ -65,6 +98,7 @@ def operation(number: int = 1, status: str = "running", **fields: Any) -> Body:
         "status": status,
         "failures_count": 0,
         "created_at": MOMENT,
+        "updated_at": MOMENT,
         "total_duration_ms": 31,
     } | fields
 
@@ -84,8 +118,20 @@ def created_project(*operations: Body, **fields: Any) -> Body:
     """Return the answer to the creation of a project."""
     return {
         "project": project(),
-        "connection_uris": [{"connection_uri": URI, "connection_parameters": {"password": PASSWORD}}],
-        "roles": [{"name": "neondb_owner", "password": PASSWORD}],
+        "connection_uris": [
+            {
+                "connection_uri": URI,
+                "connection_parameters": {
+                    "database": "neondb",
+                    "role": "neondb_owner",
+                    "password": PASSWORD,
+                    "host": HOST,
+                    "pooler_host": HOST.replace(ENDPOINT, f"{ENDPOINT}-pooler"),
+                },
+            }
+        ],
+        "roles": [{"branch_id": BRANCH, "name": "neondb_owner", "password": PASSWORD, **STAMPS}],
+        "databases": [{"id": 1, "branch_id": BRANCH, "name": "neondb", "owner_name": "neondb_owner", **STAMPS}],
         "branch": branch(current_state="init", pending_state="ready"),
         "endpoints": [endpoint()],
         "operations": list(operations),
@@ -117,8 +163,9 @@ def branches(*items: Body, following: str | None = "next-page") -> Body:
 
 
 def projects(*items: Body) -> Body:
-    """Return a page of projects; its cursor is the last one's id."""
-    return {"projects": list(items), "pagination": {"cursor": items[-1]["id"]} if items else {}}
+    """Return a page of projects; its cursor is the last one's id, and the page after the last has none."""
+    body = {"projects": list(items), "applications": {}, "integrations": {}}
+    return body | ({"pagination": {"cursor": items[-1]["id"]}} if items else {})
 
 
 def error(message: str, code: str = "", **fields: Any) -> Body:

@@ -16,6 +16,7 @@ HTML = "<html><body>524: A timeout occurred</body></html>"
 
 SENTENCES = {
     errors.BadRequest: "Neon refused the request.",
+    errors.ProjectGone: "Neon no longer has this project.",
     errors.NotFound: "Neon does not know this project, branch or snapshot.",
     errors.Unauthorized: "Neon refused the API key. Check NEON_API_KEY.",
     errors.PersonalKeyRequired: (
@@ -44,11 +45,14 @@ SENTENCES = {
         (404, "", "not allowed for organization API keys", errors.PersonalKeyRequired),
         (400, "", "org_id is required, see your settings page", errors.OrganisationRequired),
         (422, "SNAPSHOTS_LIMIT_EXCEEDED", "snapshots limit exceeded", errors.PlanLimit),
+        (422, "", "snapshots limit exceeded", errors.PlanLimit),
         (423, "", "project already has running conflicting operations", errors.Locked),
         (429, "", "too many requests", errors.RateLimited),
         (500, "", "internal error", errors.ServerError),
         (501, "", "not implemented", errors.ServerError),
         (503, "", "unavailable", errors.ServerError),
+        (504, "", "upstream request timeout", errors.Timeout),
+        (524, "", "a timeout occurred", errors.Timeout),
         (302, "", "", errors.UnexpectedResponse),
     ],
 )
@@ -66,15 +70,51 @@ def test_a_refusal_has_its_class_and_its_sentence(api, client, status, code, mes
     assert str(error) == " ".join(filter(None, ["POST /projects:", str(status), code, message]))
 
 
-def test_a_plan_limit_says_which_limit(api, client):
-    body = payloads.error("limit exceeded", "ROOT_BRANCHES_LIMIT_EXCEEDED")
-    api.post("/projects").respond(422, json=body)
+@pytest.mark.parametrize(
+    ("code", "message", "limit"),
+    [
+        ("ROOT_BRANCHES_LIMIT_EXCEEDED", "limit exceeded", "root branches"),
+        ("PROJECTS_LIMIT_EXCEEDED", "", "projects"),
+        ("", "root branches limit exceeded", "root branches"),
+        ("", "project branches limit exceeded", "branches"),
+    ],
+)
+def test_a_plan_limit_says_which_limit_and_what_to_do(api, client, code, message, limit):
+    api.post("/projects").respond(422, json=payloads.error(message, code))
 
     with pytest.raises(errors.PlanLimit) as caught:
         client.create_project("x")
 
-    assert caught.value.limit == "root branches"
-    assert caught.value.sentence.startswith("This Neon plan holds no more root branches.")
+    assert caught.value.limit == limit
+    assert caught.value.sentence == f"This Neon plan holds no more {limit}. Delete one or use a larger plan."
+
+
+@pytest.mark.parametrize(
+    ("answer", "unknown"),
+    [
+        (httpx.Response(500), True),
+        (httpx.Response(502), True),
+        (httpx.Response(504), True),
+        (httpx.Response(524, html=HTML), True),
+        (httpx.Response(201, html=HTML), True),
+        (httpx.Response(201, json={}), True),
+        (httpx.ReadTimeout, True),
+        (httpx.WriteError, True),
+        (httpx.RemoteProtocolError, True),
+        (httpx.DecodingError, True),
+        (httpx.ConnectError, False),
+        (httpx.ConnectTimeout, False),
+        (httpx.PoolTimeout, False),
+        *((httpx.Response(status), False) for status in (302, 400, 401, 403, 404, 409, 422, 423, 429, 501, 503)),
+    ],
+)
+def test_whether_a_request_may_have_had_its_effect_is_known(api, time, answer, unknown):
+    api.post("/projects").mock(side_effect=[answer] * 9)
+
+    with wire.client(time, deadline=1) as client, pytest.raises(errors.NeonError) as caught:
+        client.create_project("x")
+
+    assert caught.value.effect_unknown is unknown
 
 
 @pytest.mark.parametrize("status", [524, 502, 404])

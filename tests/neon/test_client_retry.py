@@ -7,6 +7,7 @@ from httpx import Response
 
 from neon import errors
 from neon.client import Client
+from neon.pacing import Pacer
 from tests.neon import payloads, wire
 
 OK = Response(200, json={"project": payloads.project()})
@@ -57,26 +58,42 @@ AFTER_THE_EFFECT = [
 ]
 
 
-@pytest.mark.parametrize("first", AFTER_THE_EFFECT)
-def test_what_may_come_after_the_effect_is_repeated_for_reads(api, client, time, first):
-    route = api.get("/projects/p").mock(side_effect=[first, OK])
+HARMLESS = {"GET": lambda client: client.get_project("p"), "DELETE": lambda client: client.delete_project("p")}
+WRITES = {
+    "/projects": lambda client: client.create_project("x"),
+    "/projects/p/branches/b/snapshot": lambda client: client.create_snapshot("p", "b", "x"),
+    "/projects/p/snapshots/s/restore": lambda client: client.restore_snapshot("p", "s", target_branch_id="b"),
+}
 
-    read(client)
+
+@pytest.mark.parametrize("first", AFTER_THE_EFFECT)
+@pytest.mark.parametrize("method", HARMLESS)
+def test_what_may_come_after_the_effect_is_repeated_where_a_second_time_is_harmless(api, client, time, first, method):
+    route = api.route(method=method, path="/projects/p").mock(side_effect=[first, OK])
+
+    HARMLESS[method](client)
 
     assert route.call_count == 2
     assert time.slept == [0.25]
 
 
-@pytest.mark.parametrize("first", AFTER_THE_EFFECT)
-@pytest.mark.parametrize("method", ["POST", "DELETE"])
-def test_what_may_come_after_the_effect_is_not_repeated_for_writes(api, client, time, first, method):
-    route = api.route(method=method).mock(side_effect=[first, OK])
+def test_a_deletion_that_had_worked_finds_nothing_the_second_time(api, client):
+    api.delete("/projects/p/branches/b").mock(side_effect=[httpx.ReadTimeout, Response(204)])
 
-    with pytest.raises(errors.NeonError):
-        client.delete_project("p") if method == "DELETE" else client.create_project("x")
+    assert client.delete_branch("p", "b") == ()
+
+
+@pytest.mark.parametrize("first", AFTER_THE_EFFECT)
+@pytest.mark.parametrize("path", WRITES)
+def test_what_may_come_after_the_effect_is_not_repeated_for_writes(api, client, time, first, path):
+    route = api.post(path).mock(side_effect=[first])
+
+    with pytest.raises(errors.NeonError) as caught:
+        WRITES[path](client)
 
     assert route.call_count == 1
     assert time.slept == []
+    assert caught.value.effect_unknown
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 501, 505])
@@ -90,13 +107,14 @@ def test_other_refusals_are_not_repeated(api, client, status):
 
 
 @pytest.mark.parametrize("answer", [refuse(429), refuse(503), refuse(500), httpx.ReadTimeout, httpx.ConnectError])
-def test_two_retries_and_no_more(api, client, answer):
+def test_four_retries_and_no_more(api, client, time, answer):
     route = api.get("/projects/p").mock(side_effect=[answer] * 9)
 
     with pytest.raises(errors.NeonError):
         read(client)
 
-    assert route.call_count == 3
+    assert route.call_count == 5
+    assert time.slept == [0.25, 0.5, 1, 2]
 
 
 def test_a_locked_project_is_waited_for_as_long_as_the_deadline_allows(api, client, time):
@@ -108,7 +126,7 @@ def test_a_locked_project_is_waited_for_as_long_as_the_deadline_allows(api, clie
 
 
 def test_a_locked_project_does_not_use_up_the_other_retries(api, client):
-    api.post("/projects").mock(side_effect=[*[refuse(423)] * 4, refuse(429), refuse(423), refuse(503), MADE])
+    api.post("/projects").mock(side_effect=[*[refuse(423)] * 4, *[refuse(429), refuse(423), refuse(503)] * 2, MADE])
 
     write(client)
 
@@ -204,6 +222,34 @@ def test_the_wait_is_a_random_share_of_its_ceiling(api, time):
     write(client)
 
     assert time.slept == [0.0, 0.25, 0.25]
+
+
+def test_every_attempt_passes_the_pacer_and_knows_its_deadline(api, time):
+    asked = []
+
+    class Watched(Pacer):
+        def wait(self, deadline):
+            asked.append((time.now, deadline))
+
+    api.post("/projects").mock(side_effect=[refuse(423), refuse(503), MADE])
+
+    write(wire.client(time, deadline=20, pacer=Watched()))
+
+    assert asked == [(1000, 1020), (1000.25, 1020), (1000.75, 1020)]
+
+
+def test_a_pace_that_leaves_no_time_is_said_and_nothing_is_sent(api, time):
+    route = api.get("/projects/p").mock(side_effect=[OK])
+    pacer = Pacer(per_second=1, per_minute=1, clock=time.clock, sleep=time.sleep)
+    client = wire.client(time, deadline=20, pacer=pacer)
+    read(client)
+
+    with pytest.raises(errors.RateLimited, match=r"^our own pace allows no request for 60.0 s") as caught:
+        read(client)
+
+    assert caught.value.sentence == "Neon gets too many requests from this account. Try again in a minute."
+    assert route.call_count == 1
+    assert time.slept == []
 
 
 def test_a_write_is_sent_again_whole(api, client):

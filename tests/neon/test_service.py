@@ -100,7 +100,7 @@ def test_snapshot_is_of_the_default_branch_and_waited_for(api, neon):
 
 def test_snapshot_finds_the_one_of_an_earlier_attempt_once_it_is_done(api, neon):
     other = payloads.snapshot(id="snap-other", name="v1-0a1b2c3d-copy")
-    api.get(OPERATIONS).mock(side_effect=[listing("running"), listing("finished")])
+    api.get(OPERATIONS).mock(side_effect=[listing("running"), listing("finished"), listing("finished")])
     api.get(SNAPSHOTS).respond(json={"snapshots": [other, payloads.snapshot()]})
 
     assert neon.snapshot(payloads.PROJECT, "v1-0a1b2c3d", lookup=True).id == payloads.SNAPSHOT

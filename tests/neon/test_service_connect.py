@@ -48,10 +48,9 @@ def test_connect_without_a_key_goes_to_the_local_plane(settings):
 
 
 def test_upkeep_is_the_planes_own_affair(settings, monkeypatch):
-    from neon.local import engine
 
     done = []
-    monkeypatch.setattr(engine, "upkeep", lambda: done.append("upkeep"))
+    monkeypatch.setattr("neon.local.engine.upkeep.run", lambda: done.append("upkeep"))
 
     settings.NEON_API_KEY = wire.KEY
     service.upkeep()

@@ -66,6 +66,13 @@ def test_settle_gives_up_at_its_deadline_and_names_what_is_pending(api, neon, ti
     assert caught.value.sentence == "Neon did not finish its work in time. It may still do so."
 
 
+def test_settle_ends_at_the_deadline_of_its_flow(api, neon, time):
+    api.get(OPERATIONS).mock(side_effect=until(time, 10_000))
+
+    with pytest.raises(WaitTimeout, match=r"^after 7 s still pending"):
+        neon.settle(payloads.PROJECT, handed("running"), until=time.now + 7)
+
+
 @pytest.mark.parametrize("status", ["failed", "error", "cancelled"])
 def test_settle_names_the_operation_that_failed(api, neon, status):
     api.get(OPERATIONS).mock(side_effect=[listing("finished", "running"), listing("finished", status)])
@@ -75,6 +82,50 @@ def test_settle_names_the_operation_that_failed(api, neon, status):
 
     assert (caught.value.action, caught.value.operation_status) == ("create_timeline", status)
     assert caught.value.sentence == "Neon could not finish its operation create_timeline."
+
+
+def fail(status: str, **fields: object) -> Response:
+    """Return the list of operations whose only one has failed."""
+    return Response(200, json=payloads.operations(payloads.operation(1, status, **fields)))
+
+
+def test_settle_says_why_an_operation_failed_without_what_is_secret_in_it(api, neon):
+    why = f"compute node\n  exited, could not use {payloads.URI}."
+    api.get(OPERATIONS).mock(side_effect=[fail("failed", action="start_compute", error=why)])
+
+    with pytest.raises(OperationFailed) as caught:
+        neon.settle(payloads.PROJECT, handed("running"))
+
+    assert str(caught.value) == "operation start_compute ended as failed: compute node exited, could not use ***"
+    assert caught.value.sentence == (
+        "Neon could not finish its operation start_compute: compute node exited, could not use ***."
+    )
+    assert payloads.PASSWORD not in repr(vars(caught.value))
+
+
+def test_settle_does_not_put_a_long_story_before_people(api, neon):
+    api.get(OPERATIONS).mock(side_effect=[fail("error", error="no " * 1000)])
+
+    with pytest.raises(OperationFailed) as caught:
+        neon.settle(payloads.PROJECT, handed("running"))
+
+    assert len(caught.value.sentence) < 300
+
+
+def test_settle_stops_at_a_failure_though_others_are_still_at_work(api, neon):
+    route = api.get(OPERATIONS).mock(side_effect=[listing("error", "running")])
+
+    with pytest.raises(OperationFailed):
+        neon.settle(payloads.PROJECT, handed("running", "running"))
+
+    assert route.call_count == 1
+
+
+def test_settle_that_waited_in_vain_for_another_try_says_what_had_failed(api, neon):
+    api.get(OPERATIONS).mock(return_value=fail("failed", retry_at=payloads.MOMENT, error="no capacity"))
+
+    with pytest.raises(WaitTimeout, match=r"^after 300 s still pending: create_timeline no capacity$"):
+        neon.settle(payloads.PROJECT, handed("running"))
 
 
 def test_settle_fails_at_once_when_an_answer_brings_a_failure(api, neon):

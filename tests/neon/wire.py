@@ -1,6 +1,7 @@
 """The client under test, with time that costs none."""
 
 from neon.client import Client
+from neon.pacing import Pacer
 
 API = "https://neon.test/api/v2"
 KEY = "napi_k3yk3yk3yk3yk3yk3yk3y"
@@ -23,13 +24,14 @@ class Time:
         self.now += seconds
 
 
-def client(time: Time, *, org_id: str | None = None, deadline: float = 60.0) -> Client:
+def client(time: Time, *, org_id: str | None = None, deadline: float = 60.0, pacer: Pacer | None = None) -> Client:
     """Return a client of the API at the wire, that always waits as long as it may."""
     return Client(
         KEY,
         base_url=API,
         org_id=org_id,
         deadline=deadline,
+        pacer=pacer,
         clock=time.clock,
         sleep=time.sleep,
         random=lambda: 1.0,
