@@ -63,9 +63,15 @@ NEON_API_KEY = env.str("NEON_API_KEY", default="")
 NEON_API_URL = env.str("NEON_API_URL", default="https://console.neon.tech/api/v2")
 NEON_ORG_ID = env.str("NEON_ORG_ID", default="")
 NEON_LOCAL = env.bool("NEON_LOCAL", default=LOCAL)
-NEON_LOCAL_API_KEY = env.str("NEON_LOCAL_API_KEY", default=salted_hmac("neon.local", "api key", SECRET_KEY).hexdigest())
+NEON_LOCAL_API_KEY = env.str("NEON_LOCAL_API_KEY", default="")
+NEON_LOCAL_API_KEY_GIVEN = bool(NEON_LOCAL_API_KEY)
+NEON_LOCAL_API_KEY = NEON_LOCAL_API_KEY or salted_hmac("neon.local", "api key", SECRET_KEY).hexdigest()
 NEON_LOCAL_OPERATION_SECONDS = env.float("NEON_LOCAL_OPERATION_SECONDS", default=0.0)
 NEON_LOCAL_SNAPSHOT_LIMIT = env.int("NEON_LOCAL_SNAPSHOT_LIMIT", default=0)
+NEON_LOCAL_ROOT_BRANCH_LIMIT = env.int("NEON_LOCAL_ROOT_BRANCH_LIMIT", default=0)
+NEON_LOCAL_RECOVERY_SECONDS = env.float("NEON_LOCAL_RECOVERY_SECONDS", default=3600.0)
+LOCAL_POSTGRES_URL = env.str("LOCAL_POSTGRES_URL", default="")
+NEON_LOCAL_FAULTS = env.bool("NEON_LOCAL_FAULTS", default=False)
 
 # The meta database: given, or on the embedded server
 

@@ -1,11 +1,16 @@
-"""Where the embedded server listens, and whether it is really ours that answers there."""
+"""Where a server listens, and whether it is really ours that answers there."""
 
 import socket
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import psycopg
 
 HOST = "127.0.0.1"
+PLANE_DATABASE = "neon_local"
+
+
+class PostgresError(psycopg.OperationalError):
+    """There is no server to work on; the message is one sentence for people."""
 
 
 class Address(TypedDict):
@@ -17,11 +22,15 @@ class Address(TypedDict):
     password: str
     sslmode: str
     gssencmode: str
-    require_auth: str
+    require_auth: NotRequired[str]
+    sslrootcert: NotRequired[str]
 
 
 def address(port: int, user: str, password: str) -> Address:
-    """Return a way to log in; a stranger on our port never gets to see the password, nor passes for the server."""
+    """Return a way to log in at the embedded server.
+
+    A stranger on our port never gets to see the password, nor passes for the server.
+    """
     return Address(
         host=HOST,
         port=port,

@@ -31,6 +31,18 @@ class NotFound(PlaneError):
     status = HTTPStatus.NOT_FOUND
 
 
+class Conflict(PlaneError):
+    """There is something of that name already."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class PasswordNotStored(PlaneError):
+    """The role has no password that could be shown."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+
+
 class Unprocessable(PlaneError):
     """The request is understood and refused: a limit, a rule."""
 
@@ -50,3 +62,9 @@ class NotImplementedHere(PlaneError):
     """Neon can do this and the plane cannot."""
 
     status = HTTPStatus.NOT_IMPLEMENTED
+
+
+class InternalError(PlaneError):
+    """The plane itself is at fault."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR

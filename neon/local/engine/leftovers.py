@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import LiteralString
 
 from neon.local import store
-from neon.local.databases import Connection
+from neon.local.cluster import Connection
 
 
 @contextmanager

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import psycopg
 
-from neon.local import databases, leftovers, store
-from neon.local.databases import Connection
+from neon.local import cluster, store
+from neon.local.cluster import Connection
+from neon.local.engine import leftovers
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ def reopen_closed(connection: Connection, project_id: str | None = None) -> None
     """Open the live databases that a kill between closing and opening left shut; of one project, or of all."""
     closed = connection.execute(
         "SELECT e.project_id, d.physical_name FROM databases d JOIN endpoints e ON e.branch_id = d.branch_id"
+        " JOIN projects ON projects.id = e.project_id AND deleted_at IS NULL"
         " JOIN pg_database p ON p.datname = d.physical_name"
         " WHERE NOT p.datallowconn AND (%(project)s::text IS NULL OR e.project_id = %(project)s)",
         {"project": project_id},
@@ -39,7 +41,7 @@ def reopen_closed(connection: Connection, project_id: str | None = None) -> None
         ):
             # Looked up again under the lock: the project may have been deleted since.
             if held and row["physical_name"] in store.served(connection, row["project_id"]):
-                databases.allow_connections(connection, row["physical_name"], True)
+                cluster.allow_connections(connection, row["physical_name"], True)
 
 
 def drop_leftovers(connection: Connection) -> None:
@@ -56,10 +58,10 @@ def _drop_leftover(connection: Connection, name: str, kind: str) -> None:
     if not connection.execute("SELECT 1 FROM leftovers WHERE physical_name = %s", [name]).fetchone():
         return
     if kind == "database":
-        databases.drop(connection, name)
+        cluster.drop(connection, name)
     else:
         try:
-            databases.drop_role(connection, name)
+            cluster.drop_role(connection, name)
         except psycopg.errors.DependentObjectsStillExist:
             return  # another project's database still grants something to it
     leftovers.publish(connection, [name])

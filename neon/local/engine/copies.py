@@ -1,0 +1,76 @@
+"""Copies of databases: how the content of a branch or a snapshot gets into another one."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from neon.local import cluster, store
+from neon.local.cluster import Connection
+from neon.local.engine import leftovers
+
+Row = dict[str, Any]
+
+
+@contextmanager
+def copied(connection: Connection, sources: Sequence[Row], *, served: bool) -> Iterator[list[Row]]:
+    """Copy databases to new ones that are closed and the plane's own, and lend the rows that describe these.
+
+    The block is the transaction in which the caller records what they are. Sources that are *served* accept no
+    connections until its end; others accept none anyway.
+    """
+    names = [cluster.new_name("db") for _ in sources]
+    live = [row["physical_name"] for row in sources] if served else []
+    with leftovers.making(connection, dict.fromkeys(names, "database")), cluster.closed(connection, live):
+        for source, name in zip(sources, names, strict=True):
+            cluster.copy(connection, source["physical_name"], name)
+        with connection.transaction():
+            leftovers.publish(connection, names)
+            for name in names:
+                cluster.shut_public_out(connection, name)
+            # A database that nobody serves has lost its own properties; its row has kept them.
+            yield [
+                source
+                | {"physical_name": name}
+                | ({"properties": cluster.properties(connection, source["physical_name"])} if served else {})
+                for source, name in zip(sources, names, strict=True)
+            ]
+            for name in live:
+                cluster.allow_connections(connection, name, True)
+
+
+def record(connection: Connection, copies: Sequence[Row], *, branch_id: str = "", snapshot_id: str = "") -> None:
+    """Record copies as the databases of a branch or of a snapshot."""
+    for row in copies:
+        connection.execute(
+            "INSERT INTO databases (branch_id, snapshot_id, name, owner_name, physical_name, properties)"
+            " VALUES (nullif(%s, ''), nullif(%s, ''), %s, %s, %s, %s)",
+            [
+                *(branch_id, snapshot_id),
+                *(row["name"], row["owner_name"], row["physical_name"], Jsonb(row["properties"])),
+            ],
+        )
+
+
+def open_branch(connection: Connection, branch: Row) -> None:
+    """Open a branch's databases under their owners, with the properties that their rows have kept."""
+    roles = {row["name"]: row["physical_name"] for row in store.roles_of_branch(connection, branch["id"])}
+    strangers = set(store.role_names(connection, branch["project_id"]).values()) - set(roles.values())
+    for row in store.databases_of_branch(connection, branch["id"]):
+        grants = [grant for grant in row["properties"]["privileges"] if grant["grantee"] not in strangers]
+        kept = {**row["properties"], "privileges": grants}
+        cluster.revive(connection, row["physical_name"], roles[row["owner_name"]], kept)
+
+
+def retire_branch(connection: Connection, branch: Row) -> None:
+    """Make a branch's closed databases the plane's own and open to nobody; their rows keep their properties."""
+    for row in store.databases_of_branch(connection, branch["id"]):
+        retire(connection, row)
+
+
+def retire(connection: Connection, database: Row) -> None:
+    """Make one closed database the plane's own and open to nobody; its row keeps its properties."""
+    kept = cluster.properties(connection, database["physical_name"])
+    connection.execute("UPDATE databases SET properties = %s WHERE id = %s", [Jsonb(kept), database["id"]])
+    cluster.retire(connection, database["physical_name"])

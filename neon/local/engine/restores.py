@@ -1,0 +1,187 @@
+"""A restore: a branch of its own with copies, which then takes the place of another, in one transaction.
+
+It does so as one of two kinds. *replace*: the new branch gets the target's name, default flag and endpoint, and the
+target becomes "(old)"; that is how a snapshot is restored. *reset*: the target keeps its id and everything else, and
+only the databases change sides; that is how a branch is restored from another one.
+"""
+
+from typing import Any
+
+from neon.local import cluster, store
+from neon.local.cluster import Connection
+from neon.local.engine import copies, leftovers, operations
+from neon.local.errors import NotFound
+
+Row = dict[str, Any]
+
+DUE = """
+SELECT 1 FROM branches WHERE project_id = %(project_id)s AND least(finalize_at, fail_at) <= clock_timestamp()
+UNION ALL
+SELECT 1 FROM snapshots WHERE project_id = %(project_id)s AND fail_at <= clock_timestamp()
+"""
+
+
+def finish_due(connection: Connection, project_id: str) -> None:
+    """Finish the project's restores whose time has come, and take away what was not to be made."""
+    if not connection.execute(DUE, {"project_id": project_id}).fetchone():
+        return
+    with store.lock(connection, project_id, wait=True):
+        _fail_due(connection, project_id)
+        query = "SELECT * FROM branches WHERE project_id = %s AND finalize_at <= clock_timestamp()"
+        for branch in connection.execute(query, [project_id]).fetchall():
+            _finish(connection, branch)
+
+
+def _fail_due(connection: Connection, project_id: str) -> None:
+    """Take away what the project's operations were to make and, by a fault that was asked for, did not."""
+    live = []
+    with connection.transaction():
+        query = "SELECT id FROM branches WHERE project_id = %s AND fail_at <= clock_timestamp()"
+        for row in connection.execute(query, [project_id]).fetchall():
+            live += forget_branch(connection, row["id"])
+        query = "SELECT * FROM snapshots WHERE project_id = %s AND fail_at <= clock_timestamp()"
+        for row in connection.execute(query, [project_id]).fetchall():
+            forget_snapshot(connection, row)
+    cluster.end_sessions(connection, live)
+
+
+def _finish(connection: Connection, branch: Row) -> None:
+    """Let the branch take its target's place, with the target's names in the cluster."""
+    target = store.branch(connection, branch["project_id"], branch["restored_as"])
+    # A target without an endpoint was open to nobody, and what takes its place stays so.
+    served = [each for each in (branch, target) if store.endpoint_of(connection, each["id"])]
+    closing = [row["physical_name"] for each in served for row in store.databases_of_branch(connection, each["id"])]
+    with cluster.closed(connection, closing), connection.transaction():
+        for each in served:
+            copies.retire_branch(connection, each)
+        if target in served:
+            _exchange_names(connection, target, branch)
+        if branch["finalize_as"] == "reset":
+            _reset(connection, target, branch)
+            live = target
+        else:
+            _replace(connection, target, branch)
+            live = branch
+        if target in served:
+            copies.open_branch(connection, live)
+
+
+def _exchange_names(connection: Connection, target: Row, branch: Row) -> None:
+    """Give the branch's databases the names in the cluster of those that they replace: connection strings stay."""
+    replaced = {row["name"]: row for row in store.databases_of_branch(connection, target["id"])}
+    for new in store.databases_of_branch(connection, branch["id"]):
+        if not (old := replaced.get(new["name"])):
+            continue
+        live, side, aside = old["physical_name"], new["physical_name"], cluster.new_name("db")
+        for row, before, after in ((old, live, aside), (new, side, live)):
+            cluster.rename(connection, before, after)
+            connection.execute("UPDATE databases SET physical_name = %s WHERE id = %s", [after, row["id"]])
+
+
+def _replace(connection: Connection, target: Row, branch: Row) -> None:
+    # The endpoint through which a restore in two steps was looked at has served its purpose.
+    connection.execute("DELETE FROM endpoints WHERE branch_id = %s", [branch["id"]])
+    connection.execute(
+        "UPDATE branches SET is_default = false, protected = false, updated_at = clock_timestamp(), name = %s"
+        " WHERE id = %s",
+        [branch["kept_name"] or free_name(connection, target), target["id"]],
+    )
+    connection.execute(
+        "UPDATE branches SET is_default = is_default OR %s, protected = protected OR %s, name = %s,"
+        " finalize_at = NULL, finalized = true, updated_at = clock_timestamp() WHERE id = %s",
+        [target["is_default"], target["protected"], target["name"], branch["id"]],
+    )
+    connection.execute(
+        "UPDATE endpoints SET branch_id = %s, updated_at = clock_timestamp() WHERE branch_id = %s",
+        [branch["id"], target["id"]],
+    )
+
+
+def _reset(connection: Connection, target: Row, branch: Row) -> None:
+    """Let databases and roles change sides; the branch then holds what the target held, and is kept only by name."""
+    sides = {"a": target["id"], "b": branch["id"]}
+    connection.execute(
+        "UPDATE databases SET branch_id = CASE branch_id WHEN %(a)s THEN %(b)s ELSE %(a)s END"
+        " WHERE branch_id IN (%(a)s, %(b)s)",
+        sides,
+    )
+    connection.execute(
+        "UPDATE memberships SET branch_id = CASE branch_id WHEN %(a)s THEN %(b)s ELSE %(a)s END"
+        " WHERE branch_id IN (%(a)s, %(b)s)",
+        sides,
+    )
+    connection.execute("UPDATE branches SET parent_id = %(b)s WHERE parent_id = %(a)s", sides)
+    connection.execute(
+        "UPDATE branches SET parent_id = %s, last_reset_at = clock_timestamp(), updated_at = clock_timestamp()"
+        " WHERE id = %s",
+        [branch["parent_id"], target["id"]],
+    )
+    if branch["kept_name"]:
+        connection.execute(
+            "UPDATE branches SET name = %s, parent_id = %s, restored_as = NULL, finalize_at = NULL WHERE id = %s",
+            [branch["kept_name"], target["parent_id"], branch["id"]],
+        )
+    else:
+        forget_branch(connection, branch["id"])
+
+
+def schedule(connection: Connection, branch_id: str, begun: list[Row]) -> None:
+    """Let a new branch take its target's place when the operations have finished; or go, when they are to fail."""
+    if operations.fail_at(begun):
+        fail(connection, branch_id, begun)
+    else:
+        connection.execute("UPDATE branches SET finalize_at = %s WHERE id = %s", [begun[-1]["finish_at"], branch_id])
+
+
+def fail(connection: Connection, branch_id: str, begun: list[Row]) -> None:
+    """Let a new branch go when the operations that make it are to fail."""
+    connection.execute("UPDATE branches SET fail_at = %s WHERE id = %s", [operations.fail_at(begun), branch_id])
+
+
+def forget_branch(connection: Connection, branch_id: str) -> list[str]:
+    """Delete a branch's row and leave its databases, and the roles that only it had, for the sweep.
+
+    They accept no connections any more; returns those whose sessions are to be ended once this is committed.
+    """
+    live = store.served_of_branch(connection, branch_id)
+    for name in live:
+        cluster.allow_connections(connection, name, False)
+    leftovers.leave(connection, "SELECT physical_name, 'database' FROM databases WHERE branch_id = %s", branch_id)
+    project = connection.execute("DELETE FROM branches WHERE id = %s RETURNING project_id", [branch_id]).fetchone()
+    if project is None:
+        raise NotFound("branch not found")
+    leave_roles(connection, project["project_id"])
+    return live
+
+
+def forget_snapshot(connection: Connection, snapshot: Row) -> None:
+    """Delete a snapshot's row and leave its databases, and the roles that only it had, for the sweep."""
+    query = "SELECT physical_name, 'database' FROM databases WHERE snapshot_id = %s"
+    leftovers.leave(connection, query, snapshot["id"])
+    connection.execute("DELETE FROM snapshots WHERE id = %s", [snapshot["id"]])
+    leave_roles(connection, snapshot["project_id"])
+
+
+def leave_roles(connection: Connection, project_id: str) -> None:
+    """Forget a project's roles that no branch and no snapshot has any more, and leave them for the sweep."""
+    for row in connection.execute(
+        "DELETE FROM roles r WHERE project_id = %s"
+        " AND NOT EXISTS (SELECT FROM memberships m WHERE m.physical_name = r.physical_name)"
+        " RETURNING physical_name",
+        [project_id],
+    ).fetchall():
+        cluster.lock_out(connection, row["physical_name"])
+        leftovers.leave(connection, "SELECT %s, 'role'", row["physical_name"])
+
+
+def free_name(connection: Connection, target: Row) -> str:
+    """Return the replaced branch's name, numbered when an earlier replaced branch still has it."""
+    taken = {
+        row["name"]
+        for row in connection.execute("SELECT name FROM branches WHERE project_id = %s", [target["project_id"]])
+    }
+    name, number = f"{target['name']} (old)", 1
+    while name in taken:
+        number += 1
+        name = f"{target['name']} (old {number})"
+    return name

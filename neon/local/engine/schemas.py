@@ -1,0 +1,94 @@
+"""The schema of a branch's database as SQL, and how it differs between two branches."""
+
+import difflib
+import functools
+import os
+import re
+import subprocess
+
+from neon.local import cluster, postgres, programs, store
+from neon.local.cluster import Connection
+from neon.local.engine.access import looking
+from neon.local.errors import Locked, NotFound
+
+# What pg_dump writes beside the schema: headings, versions, session settings, and a random key at each call. It has
+# to be exactly that: the body of a function may have lines that begin alike.
+NOISE = re.compile(
+    r"^(--\n-- (Name: .*|PostgreSQL database dump( complete)?)\n--\n+|-- Dumped (from|by) .*\n+"
+    r"|SET (\w+_timeout|client_\w+|standard_conforming_strings|check_function_bodies|xmloption|row_security"
+    r"|default_tablespace|default_table_access_method) = .*;\n+"
+    r"|SELECT pg_catalog\.set_config\('search_path', '', false\);\n+|\\(un)?restrict .*\n+)",
+    re.MULTILINE,
+)
+DUMP_SECONDS = 60
+LOCK_SECONDS = 5.0
+
+
+def of_branch(project_id: str, branch_id: str, database: str) -> str:
+    """Return a database's schema as SQL, with the names of the project's roles.
+
+    Raises NotFound, and Locked while somebody has locked a table.
+    """
+    with looking(project_id) as connection:
+        store.branch(connection, project_id, branch_id)
+        query = "SELECT physical_name FROM databases WHERE branch_id = %s AND name = %s"
+        physical = store.one(connection, query, branch_id, database, thing="database")["physical_name"]
+        # With the lock: a copy that is made meanwhile would end our session, or find it in its way.
+        with store.lock(connection, project_id, wait=True):
+            dump = _dump if store.endpoint_of(connection, branch_id) else functools.partial(_dump_closed, connection)
+            schema = dump(physical)
+        query = "SELECT physical_name, quote_ident(name) AS name FROM roles WHERE project_id = %s"
+        for role in connection.execute(query, [project_id]).fetchall():
+            schema = schema.replace(role["physical_name"], role["name"])
+        return schema
+
+
+def compare(project_id: str, branch_id: str, base_branch_id: str, database: str) -> str:
+    """Return what is different on a branch from its base (its parent unless another is named), as a unified diff.
+
+    Raises NotFound, also for a branch without a parent when no base is named.
+    """
+    with looking(project_id) as connection:
+        branch = store.branch(connection, project_id, branch_id)
+        if not (base_id := base_branch_id or branch["parent_id"]):
+            raise NotFound("the branch has no parent: base_branch_id is required")
+        base = store.branch(connection, project_id, base_id)
+    before, after = (of_branch(project_id, side["id"], database).splitlines(keepends=True) for side in (base, branch))
+    file = f"{database}-schema.sql"
+    return "".join(difflib.unified_diff(before, after, fromfile=f"a/{file}", tofile=f"b/{file}"))
+
+
+def _dump_closed(connection: Connection, database: str) -> str:
+    """Open a database, to which nobody but the superuser may connect, for as long as it takes."""
+    cluster.allow_connections(connection, database, True)
+    try:
+        return _dump(database)
+    finally:
+        cluster.allow_connections(connection, database, False)
+        cluster.end_sessions(connection, [database])
+
+
+def _dump(database: str) -> str:
+    where = postgres.server().address()
+    options = ["--schema-only", "--encoding=UTF8", f"--lock-wait-timeout={LOCK_SECONDS * 1000:.0f}"]
+    result = subprocess.run(  # noqa: S603 - a fixed program with our own arguments
+        [programs.binaries() / "pg_dump", *options, f"--dbname={database}"],
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=DUMP_SECONDS,
+        env={
+            "LC_ALL": "C",
+            "PATH": os.defpath,
+            "PGHOST": where["host"],
+            "PGPORT": str(where["port"]),
+            "PGUSER": where["user"],
+            "PGPASSWORD": where["password"],
+            "PGSSLMODE": where["sslmode"],
+            "PGOPTIONS": "-c lc_messages=C",
+        },
+    )
+    if result.returncode and "canceling statement" in result.stderr:
+        raise Locked
+    result.check_returncode()
+    return NOISE.sub("", result.stdout).strip("\n") + "\n"
