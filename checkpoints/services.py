@@ -102,6 +102,7 @@ def start(run: Run) -> None:
 def advance(run: Run) -> None:
     """Apply the prompt that follows the head and make a checkpoint of it, a child of the head."""
     project, head = _project_of(run), run.target
+    _find_out(project)
     if head is None or project.head_id != head.pk:
         raise Moved
     version = head.next_version
@@ -124,6 +125,7 @@ def restore(run: Run) -> None:
     project, target = _project_of(run), run.target
     if target is None:
         raise Gone("That checkpoint is gone.")
+    _find_out(project)
     with run.step("restore") as attempt:
         if attempt:
             if "branch_id" not in run.state:
@@ -273,6 +275,21 @@ def _move_head(project: Project, checkpoint: Checkpoint) -> None:
     project.save(update_fields=["head", "updated_at"])
 
 
+def _find_out(project: Project) -> None:
+    """Find out what became of a restore of which that could not be said; raises NeonError while it still cannot.
+
+    It may still be under way, and a branch that it replaces in the meantime must not be taken for the default one.
+    """
+    for run in Run.objects.filter(project=project, state__has_key="unsure").select_related("target"):
+        before = run.state.pop("unsure")
+        neon.connect().settle(project.neon_project_id)
+        if neon.connect().default_branch(project.neon_project_id).id != before:
+            run.state["kept"] = before
+            if run.target:
+                _move_head(project, run.target)
+        run.save(update_fields=["state"])
+
+
 def _kept_branches(project: Project) -> list[str]:
     """Return the branches that failed restores replaced, and take note that they can go."""
     kept = []
@@ -309,4 +326,5 @@ def _undo_restore(run: Run) -> str:
         _move_head(project, target)
         run.state["kept"] = before
         return "The database that was replaced is kept in Neon until a restore succeeds."
+    run.state["unsure"] = before
     return "It is not known whether the database was restored; trying again makes sure."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import random as randomness
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -152,12 +152,12 @@ class Neon:
     def delete_branch(self, project_id: str, branch_id: str) -> None:
         """Have a branch deleted; one that is gone is fine."""
         with suppress(NotFound):
-            self.client.delete_branch(project_id, branch_id)
+            refuse_failed(self.client.delete_branch(project_id, branch_id))
 
     def delete_snapshot(self, project_id: str, snapshot_id: str) -> None:
         """Have a snapshot deleted; one that is gone is fine."""
         with suppress(NotFound):
-            self.client.delete_snapshot(project_id, snapshot_id)
+            refuse_failed(self.client.delete_snapshot(project_id, snapshot_id))
 
     def delete_snapshot_named(self, project_id: str, name: str) -> None:
         """Have the project's snapshots of that name deleted; none is fine, nor need the project be there."""
@@ -190,10 +190,10 @@ class Neon:
         with self._of(project_id):
             watched = self.client.list_operations(project_id) if operations is None else operations
             known = {operation.id: operation for operation in watched}
+            missed = 0
             while True:
-                for operation in known.values():
-                    if operations is not None and operation.failed:
-                        raise OperationFailed(operation.action, operation.status, operation.error)
+                if operations is not None:
+                    refuse_failed(known.values())
                 pending = [operation for operation in known.values() if operation.pending]
                 if not pending:
                     return
@@ -203,7 +203,14 @@ class Neon:
                     raise WaitTimeout(f"after {now - start:.0f} s still pending: {names}")
                 interval = min(max((now - start) / LOOK_SHARE, LOOK_FIRST), LOOK_LAST)
                 self.sleep(min(interval, until - now))
-                seen = {operation.id: operation for operation in self.client.list_operations(project_id)}
+                try:
+                    listed = self.client.list_operations(project_id)
+                except (BusyError, ServiceError):  # a look that fails says nothing of the work
+                    missed += 1
+                    if missed == TRIES:
+                        raise
+                    continue
+                seen = {operation.id: operation for operation in listed}
                 known = seen if operations is None else {id: seen.get(id, was) for id, was in known.items()}
 
     def _once(self, ask: Callable[[], T], look: Callable[[], T | None], until: float, *, lookup: bool) -> T:
@@ -271,6 +278,13 @@ class Neon:
         """Delete a snapshot and wait until that is done; one that is gone is fine."""
         with suppress(NotFound):
             self.settle(project_id, self.client.delete_snapshot(project_id, snapshot_id))
+
+
+def refuse_failed(operations: Iterable[Operation]) -> None:
+    """Raise OperationFailed if one of these has failed for good."""
+    for operation in operations:
+        if operation.failed:
+            raise OperationFailed(operation.action, operation.status, operation.error)
 
 
 @functools.cache
