@@ -1,5 +1,8 @@
 """Fixtures that every test may use."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +16,15 @@ from neon import service as neon
 from neon.local import postgres
 
 
+@pytest.hookimpl(tryfirst=True)  # before the temporary folders' plugin looks
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the session a folder of its own: by default the end of one session empties those of all others."""
+    if not config.option.basetemp:
+        config.option.basetemp = tempfile.mkdtemp(prefix="checkpoints-pytest-")
+        atexit.register(shutil.rmtree, config.option.basetemp, ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process, all of the browser's in another, and begin with those: they take longest."""
     items.sort(key=lambda item: item.path.parent.name != "browser")
@@ -25,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _embedded_server() -> Iterator[None]:
     """Stop this process's server at the end."""
     yield
-    postgres.server().leave()
+    postgres.embedded().leave()
 
 
 @pytest.fixture

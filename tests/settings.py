@@ -7,7 +7,10 @@ import tempfile
 from pathlib import Path
 
 # Whatever the developer's shell or .env says, tests run locally, and never beside the data of a running demo.
-for name in ("ALLOWED_HOSTS", "DATABASE_URL", "DEBUG", "NEON_API_KEY", "NEON_ORG_ID"):
+for name in (
+    *("ALLOWED_HOSTS", "DATABASE_URL", "DEBUG", "LOCAL_POSTGRES_URL"),
+    *("NEON_API_KEY", "NEON_LOCAL_API_KEY", "NEON_ORG_ID"),
+):
     os.environ[name] = ""
 # Databases are copied by the hundred: in memory, where there is room for them.
 MEMORY = Path("/dev/shm")
@@ -22,6 +25,7 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 from config.settings import *  # noqa: E402, F403
 
 EMBEDDED_POSTGRES_SETTINGS = {"fsync": "off"}
+NEON_LOCAL_RECOVERY_SECONDS = 0  # the databases of hundreds of deleted projects would only lie around
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # Static files as they lie in the source, not collected.
