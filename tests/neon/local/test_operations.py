@@ -5,7 +5,8 @@ import time
 import psycopg
 import pytest
 
-from neon.local import engine, store
+from neon.local import store
+from neon.local.engine import upkeep
 from tests.neon.local import plane
 
 SECONDS = 0.3
@@ -124,7 +125,7 @@ def test_upkeep_finishes_it_when_the_process_that_began_it_is_gone(replaced, set
     project.restore(snapshot_id)
     store.close()
     time.sleep(0.05)
-    engine.upkeep()
+    upkeep.run()
     assert project.sql("SELECT world FROM t") == [("old",)]
 
 
@@ -132,7 +133,7 @@ def test_upkeep_leaves_one_that_is_not_due(replaced, settings):
     project, snapshot_id = replaced
     settings.NEON_LOCAL_OPERATION_SECONDS = SECONDS
     project.restore(snapshot_id)
-    engine.upkeep()
+    upkeep.run()
     assert project.sql("SELECT world FROM t") == [("new",)]
     time.sleep(SECONDS)
 
@@ -174,5 +175,5 @@ def test_finished_ones_are_forgotten_after_a_week(project):
             "UPDATE operations SET finish_at = now() - interval '8 days' WHERE project_id = %s AND position = 0",
             [project.id],
         )
-    engine.upkeep()
+    upkeep.run()
     assert [row["action"] for row in project.did("GET", "/operations")["operations"]] == ["start_compute"]

@@ -344,7 +344,7 @@ def test_a_forked_child_does_not_touch_its_parents_connections(project):
 def elsewhere(server, monkeypatch):
     """The site and the plane on a server of this module, which may be harmed."""
     store.close()
-    monkeypatch.setattr(postgres, "server", lambda: server)
+    monkeypatch.setattr(postgres, "embedded", lambda: server)
     yield server
     store.close()
 

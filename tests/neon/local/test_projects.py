@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from neon.local import engine, postgres
+from neon.local import postgres
+from neon.local.engine import upkeep
 from tests.neon.local import plane
 
 
@@ -82,11 +83,10 @@ def test_a_project_without_a_name_is_named_after_its_id(http):
 
 def test_projects_are_listed_page_by_page_and_found_by_name(http, project, other):
     seen, cursor = [], ""
-    while page := http.get("projects", params={"limit": 1, "cursor": cursor}).json():
+    while (page := http.get("projects", params={"limit": 1, "cursor": cursor}).json())["projects"]:
         seen += [row["id"] for row in page["projects"]]
         cursor = page["pagination"]["cursor"]
-        if not page["projects"]:
-            break
+    assert "pagination" not in page
     assert {project.id, other.id} <= set(seen)
     assert len(seen) == len(set(seen))
     found = http.get("projects", params={"search": "othe"}).json()["projects"]
@@ -111,16 +111,16 @@ def test_upkeep_leaves_nothing_of_a_deleted_project(project):
     made = {name for names in project.physical().values() for name in names} | {project.parameters["role"]}
     assert len(made) == 4
     project.did("DELETE", "")
-    engine.upkeep()
+    upkeep.run()
     assert not made & (plane.names_in_cluster() | plane.names_in_memory())
 
 
 def test_a_failed_creation_leaves_nothing(http, monkeypatch):
-    monkeypatch.setattr("neon.local.engine.DEFAULT_BRANCH", None)
+    monkeypatch.setattr("neon.local.engine.projects.DEFAULT_BRANCH", None)
     before = plane.names_in_cluster()
     assert http.post("projects", json={"project": {"name": "x"}}).status_code == 500
     assert plane.names_in_cluster() > before
-    engine.upkeep()
+    upkeep.run()
     assert plane.names_in_cluster() == plane.names_in_memory()
 
 

@@ -7,7 +7,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from neon.local import databases, engine, postgres
+from neon.local import cluster, postgres
+from neon.local.engine import upkeep
 from tests.neon.local import plane
 
 CONTENTS = """
@@ -66,7 +67,7 @@ def test_schema_and_data_come_back_exactly(project, other):
 
 
 def test_a_large_database_is_copied_in_another_way_to_the_same_effect(project, other, monkeypatch):
-    monkeypatch.setattr(databases, "LARGE_BYTES", 0)
+    monkeypatch.setattr(cluster, "LARGE_BYTES", 0)
     fill(project, other)
     (before,) = project.sql(STATE)
     snapshot_id = project.snapshot()
@@ -131,7 +132,7 @@ def test_a_grant_to_a_role_that_is_gone_is_left_out(project, http):
         snapshot_id = project.snapshot()
         with project.connect() as connection:
             connection.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM {}").format(mine, theirs))
-    engine.upkeep()
+    upkeep.run()
     assert gone.parameters["role"] not in plane.names_in_cluster()
     project.restore(snapshot_id)
     assert project.sql("SELECT 1") == [(1,)]
@@ -258,13 +259,6 @@ def test_another_projects_snapshot_and_branch_are_not_found(project, other):
     assert project.call("POST", f"/snapshots/{mine}/restore", json=body).status_code == 404
 
 
-def test_a_restore_in_two_steps_is_not_offered(project):
-    snapshot_id = project.snapshot()
-    for body in ({}, {"finalize_restore": False}):
-        answer = project.call("POST", f"/snapshots/{snapshot_id}/restore", json=body)
-        assert answer.status_code == 501
-
-
 def test_the_default_branch_cannot_be_deleted(project):
     assert project.call("DELETE", f"/branches/{project.default['id']}").status_code == 422
     assert project.sql("SELECT 1") == [(1,)]
@@ -281,7 +275,7 @@ def test_a_failed_swap_leaves_the_old_world_open_and_is_tried_again(project, mon
     project.sql("UPDATE t SET world = 'new'")
     body = {"finalize_restore": True, "target_branch_id": project.default["id"]}
     with monkeypatch.context() as patched:
-        patched.setattr("neon.local.restores._old_name", lambda *arguments: None)
+        patched.setattr("neon.local.engine.restores.free_name", lambda *arguments: None)
         assert project.call("POST", f"/snapshots/{snapshot_id}/restore", json=body).status_code == 500
         assert project.sql("SELECT world FROM t") == [("new",)]
     project.did("GET", "/operations")
@@ -342,8 +336,8 @@ def test_reads_are_answered_during_a_restore(project, monkeypatch):
         go_on.wait(10)
         return real(*arguments)
 
-    real = databases.copy
-    monkeypatch.setattr(databases, "copy", slow)
+    real = cluster.copy
+    monkeypatch.setattr(cluster, "copy", slow)
     restoring = threading.Thread(target=project.restore, args=(snapshot_id,))
     restoring.start()
     try:

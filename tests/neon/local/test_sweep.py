@@ -11,10 +11,11 @@ import time
 import pytest
 from django.conf import settings
 
-from neon.local import engine, leftovers, store
+from neon.local import store
+from neon.local.engine import leftovers, upkeep
 from tests.neon.local import plane
 
-CALLS = ["create_project", "create_snapshot", "restore_snapshot", "delete_branch", "delete_project"]
+CALLS = ["projects.create", "snapshots.create", "snapshots.restore", "branches.delete", "projects.delete"]
 # A call takes some tens of milliseconds; a kill after its end shows nothing.
 LONGEST = 0.06
 
@@ -64,7 +65,7 @@ def victim():
 
 def check_the_cluster():
     """Hold the plane's rows against the cluster, after upkeep."""
-    engine.upkeep()
+    upkeep.run()
     assert plane.memory("SELECT * FROM leftovers") == []
     assert plane.names_in_cluster() == plane.names_in_memory()
 
@@ -77,26 +78,31 @@ def kill_and_repeat(victim, project, call, kill_after):
     project.sql("UPDATE t SET world = 'new'")
     target = project.default["id"]
     arguments = {
-        "create_project": {"name": "killed"},
-        "create_snapshot": {"project_id": project.id, "branch_id": target, "name": "killed"},
-        "restore_snapshot": {"project_id": project.id, "snapshot_id": snapshot_id, "target_branch_id": target},
-        "delete_branch": {"project_id": project.id, "branch_id": before},
-        "delete_project": {"project_id": project.id},
+        "projects.create": {"name": "killed"},
+        "snapshots.create": {"project_id": project.id, "branch_id": target, "name": "killed"},
+        "snapshots.restore": {
+            "project_id": project.id,
+            "snapshot_id": snapshot_id,
+            "target_branch_id": target,
+            "finalize": True,
+        },
+        "branches.delete": {"project_id": project.id, "branch_id": before},
+        "projects.delete": {"project_id": project.id},
     }[call]
     victim.call(call, kill_after=kill_after, **arguments)
     check_the_cluster()
-    if call == "delete_project" and project.call("GET", "").status_code == 404:
+    if call == "projects.delete" and project.call("GET", "").status_code == 404:
         return
     swapped = project.default["id"] != target
     assert project.sql("SELECT world FROM t") == [("old" if swapped else "new",)]
-    assert call == "restore_snapshot" or not swapped
-    if call == "restore_snapshot":
+    assert call == "snapshots.restore" or not swapped
+    if call == "snapshots.restore":
         arguments["target_branch_id"] = project.default["id"]
     victim.call(call, **arguments)
-    if call == "delete_project":
+    if call == "projects.delete":
         assert project.call("GET", "").status_code == 404
     else:
-        assert project.sql("SELECT world FROM t") == [("old" if call == "restore_snapshot" else "new",)]
+        assert project.sql("SELECT world FROM t") == [("old" if call == "snapshots.restore" else "new",)]
 
 
 def kill_at(moments, victim, http, call):
@@ -125,9 +131,9 @@ def test_many_kills(victim, http, call):
 
 def test_upkeep_leaves_alone_what_is_just_being_made(http):
     with store.connection() as maker, leftovers.making(maker, {"db_being_made": "database"}):
-        engine.upkeep()
+        upkeep.run()
         assert plane.memory("SELECT physical_name FROM leftovers") == [{"physical_name": "db_being_made"}]
-    engine.upkeep()
+    upkeep.run()
     assert plane.memory("SELECT physical_name FROM leftovers") == []
 
 
@@ -135,7 +141,7 @@ def test_upkeep_opens_a_live_database_that_was_left_closed(project):
     (live,) = project.physical()["live"]
     with store.connection() as connection:
         connection.execute(f"ALTER DATABASE {live} ALLOW_CONNECTIONS false")
-    engine.upkeep()
+    upkeep.run()
     assert project.sql("SELECT 1") == [(1,)]
 
 
@@ -151,8 +157,8 @@ def test_upkeep_does_not_open_what_somebody_is_copying(project):
     (live,) = project.physical()["live"]
     with store.connection() as connection, store.lock(connection, project.id, wait=True):
         connection.execute(f"ALTER DATABASE {live} ALLOW_CONNECTIONS false")
-        engine.upkeep()
+        upkeep.run()
         (state,) = plane.memory("SELECT datallowconn FROM pg_database WHERE datname = %s", [live])
         assert state == {"datallowconn": False}
-    engine.upkeep()
+    upkeep.run()
     assert project.sql("SELECT 1") == [(1,)]

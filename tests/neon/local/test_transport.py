@@ -5,7 +5,7 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from neon.local import engine, postgres
+from neon.local import postgres
 from neon.local.transport import LocalTransport
 from tests.neon.local import plane
 
@@ -36,12 +36,12 @@ def test_without_a_key_in_the_settings_nobody_gets_in(stranger, settings):
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "regions"),
+        ("GET", "api_keys"),
         ("GET", "projects/x/nothing"),
-        ("PATCH", "projects/x"),
+        ("PATCH", "projects/x/endpoints/y"),
         ("PUT", "projects"),
         ("OPTIONS", "projects"),
-        ("POST", "projects/x/branches/y/restore"),
+        ("PUT", "projects/x/branches/y/backup_schedule"),
         ("GET", "projects/x%0Ay/nothing"),
         ("GET", ""),
     ],
@@ -116,7 +116,7 @@ def test_a_fault_is_a_500_that_says_nothing_of_its_cause(http, monkeypatch, capl
     def fail(*arguments, **more):
         raise psycopg.OperationalError("connection to postgresql://u:secret@h/db failed")
 
-    monkeypatch.setattr(engine, "get_project", fail)
+    monkeypatch.setattr("neon.local.engine.projects.get", fail)
     answer = http.get("projects/x")
     assert answer.status_code == 500
     assert answer.json()["message"] == "internal error"

@@ -9,9 +9,12 @@ import os
 import shutil
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import django
+
+SUBJECTS = ("branches", "projects", "snapshots")
 
 
 def main() -> None:
@@ -19,15 +22,15 @@ def main() -> None:
     django.setup()
     from django.conf import settings
 
-    from neon.local import engine
-
+    engine = {subject: import_module(f"neon.local.engine.{subject}") for subject in SUBJECTS}
     shutil.rmtree(settings.DATA_DIR)  # tests.settings has made one that nobody needs
     settings.DATA_DIR = Path(sys.argv[1])
     for line in sys.stdin:
         call, arguments, to_be_killed = json.loads(line)
         child = os.fork()
         if child == 0:
-            getattr(engine, call)(**arguments)
+            subject, verb = call.split(".")
+            getattr(engine[subject], verb)(**arguments)
             if to_be_killed:
                 signal.pause()
             os._exit(0)
