@@ -53,7 +53,7 @@ def served(patterns=None, prefix=""):
         path = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
             yield from served(pattern.url_patterns, path)
-        elif isinstance(pattern, URLPattern) and path.startswith("api/v2/projects"):
+        elif isinstance(pattern, URLPattern) and hasattr(pattern.callback, "methods"):
             for method in pattern.callback.methods:
                 yield method, re.sub(r"<(\w+)>", r"{\1}", path.removeprefix("api/v2"))
 
