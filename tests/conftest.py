@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from xdist.scheduler import LoadFileScheduling
 
 from checkpoints import runs
 from checkpoints.models import Run
 from neon import service as neon
 from neon.local import postgres
+
+BROWSER = "tests/browser/"
 
 
 @pytest.hookimpl(tryfirst=True)  # before the temporary folders' plugin looks
@@ -24,13 +27,22 @@ def pytest_configure(config: pytest.Config) -> None:
         atexit.register(shutil.rmtree, config.option.basetemp, ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+class Scheduling(LoadFileScheduling):
+    """Keeps a file's tests in one process, and all of the browser's in one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return BROWSER if file.startswith(BROWSER) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Not ``loadgroup``: it writes groups where pytest 9.2 no longer reads a test's id."""
+    return Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, all of the browser's in another, and begin with those: they take longest."""
+    """Begin with the browser's tests: they take longest."""
     items.sort(key=lambda item: item.path.parent.name != "browser")
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group("browser" if folder == "browser" else f"{folder}/{item.path.name}"))
 
 
 @pytest.fixture(scope="session", autouse=True)
