@@ -1,14 +1,32 @@
 """A project on the plane, spoken to at the wire and used through its own URI."""
 
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
 import psycopg
+import pytest
 from django.conf import settings
 
 from neon.local import postgres, store
 from neon.local.transport import LocalTransport
+
+# How the server refuses: the database is closed to all, to this role, or there is none of the name.
+CLOSED = r"permission denied|not currently accepting|does not exist"
+
+# What the owner of a database might do to it.
+ATTACKS = [
+    "ALTER DATABASE {} ALLOW_CONNECTIONS true",
+    "ALTER DATABASE {} RENAME TO mine",
+    "ALTER DATABASE {} SET work_mem = '1MB'",
+    "ALTER DATABASE {} OWNER TO CURRENT_USER",
+    "ALTER DATABASE {} IS_TEMPLATE true",
+    "COMMENT ON DATABASE {} IS 'mine'",
+    "DROP DATABASE {}",
+    "DROP DATABASE {} WITH (FORCE)",
+    "CREATE DATABASE stolen TEMPLATE {}",
+]
 
 
 def wire():
@@ -20,10 +38,28 @@ def wire():
     )
 
 
+def send_json(http, method, path, body):
+    """Send what httpx would not write: JSON with half characters in it."""
+    content, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
+    return http.request(method, path, content=content, headers=headers)
+
+
 def memory(query, parameters=None):
     """Query the plane's own tables, as its superuser."""
     with store.connection() as connection:
         return connection.execute(query, parameters).fetchall()
+
+
+@contextmanager
+def locked(project_id):
+    """Hold a project's lock, as whoever changes it does."""
+    with store.connection() as connection, store.lock(connection, project_id, wait=True):
+        yield
+
+
+def end_operations(project_id):
+    """Let the time pass that a project's operations take."""
+    memory("UPDATE operations SET finish_at = clock_timestamp() WHERE project_id = %s RETURNING id", [project_id])
 
 
 def names_in_cluster():
@@ -45,6 +81,25 @@ def names_in_memory():
         " UNION SELECT physical_name FROM leftovers"
     )
     return {row["physical_name"] for row in memory(query)}
+
+
+def sql(uri, query, parameters=None):
+    """Run a query on a fresh connection and return its rows, if it has any."""
+    with psycopg.connect(uri, autocommit=True, connect_timeout=5) as connection:
+        cursor = connection.execute(query, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def refused(*, match=CLOSED):
+    """Expect that somebody cannot connect."""
+    with pytest.raises(psycopg.OperationalError, match=match):
+        yield
+
+
+def superuser(database):
+    """Connect to a database as the cluster's superuser."""
+    return psycopg.connect(**postgres.server().address(), dbname=database, autocommit=True)
 
 
 @dataclass
@@ -86,6 +141,16 @@ class Project:
         """The default branch as it is now."""
         (branch,) = [branch for branch in self.did("GET", "/branches")["branches"] if branch["default"]]
         return branch
+
+    def branch(self, name, *, endpoint=True, **fields):
+        """Make a branch of the default one, unless a parent is named, and return it."""
+        body = {"branch": {"name": name, **fields}, "endpoints": [{"type": "read_write"}] if endpoint else []}
+        return self.did("POST", "/branches", json=body)["branch"]
+
+    def uri_of(self, branch_id="", database="neondb", role="neondb_owner"):
+        """Return the URI of a branch's database, the default branch's unless one is named."""
+        names = {"database_name": database, "role_name": role, "branch_id": branch_id}
+        return self.did("GET", "/connection_uri", params=names)["uri"]
 
     def snapshot(self, name="s", branch_id=None):
         """Snapshot a branch, the default one unless another is named, and return the snapshot's id."""

@@ -5,7 +5,8 @@ import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
-from neon.local import databases, engine
+from neon.local import cluster
+from neon.local.engine import upkeep
 from tests.neon.local import plane
 
 SHARED = ["checkpoints", "neon_local", "postgres", "template0", "template1"]
@@ -59,20 +60,7 @@ def test_its_own_snapshots_and_replaced_databases_are_closed_to_it(used):
             used.connect(dbname=name)
 
 
-@pytest.mark.parametrize(
-    "attack",
-    [
-        "ALTER DATABASE {} ALLOW_CONNECTIONS true",
-        "ALTER DATABASE {} RENAME TO mine",
-        "ALTER DATABASE {} SET work_mem = '1MB'",
-        "ALTER DATABASE {} OWNER TO CURRENT_USER",
-        "ALTER DATABASE {} IS_TEMPLATE true",
-        "COMMENT ON DATABASE {} IS 'mine'",
-        "DROP DATABASE {}",
-        "DROP DATABASE {} WITH (FORCE)",
-        "CREATE DATABASE stolen TEMPLATE {}",
-    ],
-)
+@pytest.mark.parametrize("attack", plane.ATTACKS)
 @pytest.mark.parametrize("kind", ["snapshots", "replaced"])
 def test_it_cannot_change_drop_or_copy_them(used, kind, attack):
     (name,) = used.physical()[kind]
@@ -200,7 +188,7 @@ def test_a_live_database_made_a_template_is_dropped_all_the_same(http):
         doomed.sql(f"ALTER DATABASE {live} IS_TEMPLATE true")
         doomed.restore(doomed.snapshot())
         names = {name for names in doomed.physical().values() for name in names} | {doomed.parameters["role"]}
-    engine.upkeep()
+    upkeep.run()
     assert not names & plane.names_in_cluster()
 
 
@@ -208,17 +196,17 @@ def test_upkeep_goes_on_after_one_that_fails(http, monkeypatch, caplog):
     with plane.project(http) as first, plane.project(http) as second:
         doomed = first.physical()["live"]
         rest = {*second.physical()["live"], second.parameters["role"]}
-    real = databases.drop
+    real = cluster.drop
 
     def drop(connection, name):
         if name in doomed:
             raise psycopg.errors.ObjectInUse("held")
         real(connection, name)
 
-    monkeypatch.setattr(databases, "drop", drop)
-    engine.upkeep()
+    monkeypatch.setattr(cluster, "drop", drop)
+    upkeep.run()
     assert "Upkeep of" in caplog.text
     assert not rest & plane.names_in_cluster()
     monkeypatch.undo()
-    engine.upkeep()
+    upkeep.run()
     assert not {*doomed, first.parameters["role"]} & plane.names_in_cluster()

@@ -218,6 +218,8 @@ def test_a_second_one_on_the_same_data_is_refused(first, folder):
 def test_a_bad_option_is_refused(options, sentence, settings):
     defaults = {"host": "127.0.0.1", "port": 8901, "api_key": None, "operation_seconds": None, "faults": False}
 
+    settings.NEON_LOCAL_API_KEY = settings.NEON_LOCAL_API_KEY  # so that it is put back
+
     def begin():
         command = neon_local.Command()
         command._apply(defaults | options)
