@@ -17,7 +17,8 @@ from neon.local import postgres
 from neon.local.cluster import Connection
 from neon.local.errors import NotFound
 
-SCHEMA = Path(__file__).parent / "sql" / "schema.sql"
+# What made the tables and what changed them since, each applied once, in the order of their names.
+STEPS = sorted((Path(__file__).parent / "sql").glob("*.sql"))
 IDLE_CONNECTIONS = 8
 
 # A branch is in the making, or being reset, while an operation says so. What a reset prepares is nobody's business.
@@ -99,9 +100,24 @@ def _connect() -> Connection:
     except psycopg.OperationalError:
         postgres.server().forget()
         made = open_connection(**postgres.server().address())
-    if one(made, "SELECT to_regclass('operations') IS NULL AS fresh")["fresh"]:
-        made.execute(SCHEMA.read_text())
+    _bring_up_to_date(made)
     return made
+
+
+def _bring_up_to_date(connection: Connection) -> None:
+    """Take the steps that the plane's database has not taken yet."""
+    fresh = one(connection, "SELECT to_regclass('steps') IS NULL AS fresh")["fresh"]
+    if not fresh and one(connection, "SELECT count(*) AS taken FROM steps")["taken"] >= len(STEPS):
+        return
+    with connection.transaction():
+        # Two processes may come at once.
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('steps', 0))")
+        connection.execute("CREATE TABLE IF NOT EXISTS steps (name text PRIMARY KEY)")
+        taken = {row["name"] for row in connection.execute("SELECT name FROM steps").fetchall()}
+        for step in STEPS:
+            if step.name not in taken:
+                connection.execute(step.read_text())
+                connection.execute("INSERT INTO steps (name) VALUES (%s)", [step.name])
 
 
 def version() -> int:

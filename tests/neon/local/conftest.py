@@ -3,6 +3,7 @@
 import pytest
 
 from tests.neon.local import plane
+from tests.neon.local.kills import Victim
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +25,13 @@ def other(http):
     """A second project, of somebody else."""
     with plane.project(http, "other") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def victim():
+    """A process whose calls can be killed."""
+    made = Victim()
+    yield made
+    made.process.stdin.close()
+    assert made.process.wait(10) == 0
+    made.process.stdout.close()

@@ -1,6 +1,6 @@
 """Whatever is asked of the plane, it answers as Neon's description allows, and nothing breaks it.
 
-    PROPERTY_EXAMPLES=300 uv run pytest tests/neon/local/test_properties.py
+    PROPERTY_EXAMPLES=300 uv run pytest -m clients tests/neon/local/test_properties.py
 
 looks for longer, and elsewhere each time.
 """
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.neon.local import arbitrary, openapi, plane
 
-pytestmark = openapi.NEEDED
+pytestmark = [openapi.NEEDED, pytest.mark.clients]
 EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "0"))
 # A world with more than this is given up for a new one, before the cluster is full of databases.
 CROWDED = 12

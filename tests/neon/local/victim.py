@@ -14,7 +14,7 @@ from pathlib import Path
 
 import django
 
-SUBJECTS = ("branches", "projects", "snapshots")
+SUBJECTS = ("branches", "databases", "endpoints", "projects", "roles", "snapshots")
 
 
 def main() -> None:

@@ -1,8 +1,6 @@
 -- What the plane remembers, in a database of its own on the cluster that it manages.
 
-SELECT pg_advisory_xact_lock(hashtextextended('schema', 0)); -- two processes may come at once
-
-CREATE TABLE IF NOT EXISTS projects (
+CREATE TABLE projects (
     id text PRIMARY KEY,
     name text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -10,7 +8,7 @@ CREATE TABLE IF NOT EXISTS projects (
     deleted_at timestamptz -- it can still be recovered for a while
 );
 
-CREATE TABLE IF NOT EXISTS branches (
+CREATE TABLE branches (
     id text PRIMARY KEY,
     project_id text NOT NULL REFERENCES projects ON DELETE CASCADE,
     name text NOT NULL,
@@ -30,10 +28,10 @@ CREATE TABLE IF NOT EXISTS branches (
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (project_id, name)
 );
-CREATE INDEX IF NOT EXISTS children_of_branch ON branches (parent_id);
-CREATE UNIQUE INDEX IF NOT EXISTS one_default_branch ON branches (project_id) WHERE is_default;
+CREATE INDEX children_of_branch ON branches (parent_id);
+CREATE UNIQUE INDEX one_default_branch ON branches (project_id) WHERE is_default;
 
-CREATE TABLE IF NOT EXISTS endpoints (
+CREATE TABLE endpoints (
     id text PRIMARY KEY,
     project_id text NOT NULL REFERENCES projects ON DELETE CASCADE,
     branch_id text NOT NULL UNIQUE REFERENCES branches ON DELETE CASCADE,
@@ -44,13 +42,13 @@ CREATE TABLE IF NOT EXISTS endpoints (
 );
 
 -- The loopback port at which an endpoint is reached when the plane is served over HTTP.
-CREATE TABLE IF NOT EXISTS ports (
+CREATE TABLE ports (
     endpoint_id text PRIMARY KEY REFERENCES endpoints ON DELETE CASCADE,
     port integer NOT NULL UNIQUE
 );
 
 -- A role belongs to the cluster, so one name is one role, with one password, in all of a project's branches.
-CREATE TABLE IF NOT EXISTS roles (
+CREATE TABLE roles (
     project_id text NOT NULL REFERENCES projects ON DELETE CASCADE,
     name text NOT NULL,
     physical_name text NOT NULL UNIQUE,
@@ -61,7 +59,7 @@ CREATE TABLE IF NOT EXISTS roles (
     PRIMARY KEY (project_id, name)
 );
 
-CREATE TABLE IF NOT EXISTS snapshots (
+CREATE TABLE snapshots (
     id text PRIMARY KEY,
     project_id text NOT NULL REFERENCES projects ON DELETE CASCADE,
     name text NOT NULL,
@@ -71,10 +69,10 @@ CREATE TABLE IF NOT EXISTS snapshots (
     expires_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX IF NOT EXISTS snapshots_of_project ON snapshots (project_id, created_at);
+CREATE INDEX snapshots_of_project ON snapshots (project_id, created_at);
 
 -- A branch is a set of databases, and so is a snapshot. Names in the cluster are random and tell nothing.
-CREATE TABLE IF NOT EXISTS databases (
+CREATE TABLE databases (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     branch_id text REFERENCES branches ON DELETE CASCADE,
     snapshot_id text REFERENCES snapshots ON DELETE CASCADE,
@@ -90,7 +88,7 @@ CREATE TABLE IF NOT EXISTS databases (
 );
 
 -- The roles that a branch or a snapshot has.
-CREATE TABLE IF NOT EXISTS memberships (
+CREATE TABLE memberships (
     physical_name text NOT NULL REFERENCES roles (physical_name) ON DELETE CASCADE,
     branch_id text REFERENCES branches ON DELETE CASCADE,
     snapshot_id text REFERENCES snapshots ON DELETE CASCADE,
@@ -101,13 +99,13 @@ CREATE TABLE IF NOT EXISTS memberships (
 
 -- Databases and roles in the cluster that belong to nothing above: being made, or waiting to be dropped. Whoever
 -- makes one holds the advisory lock named after it, so that the sweep takes only what a killed process left.
-CREATE TABLE IF NOT EXISTS leftovers (
+CREATE TABLE leftovers (
     physical_name text PRIMARY KEY,
     kind text NOT NULL CHECK (kind IN ('database', 'role')),
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
-CREATE TABLE IF NOT EXISTS operations (
+CREATE TABLE operations (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     project_id text NOT NULL REFERENCES projects ON DELETE CASCADE,
     branch_id text,
@@ -120,4 +118,4 @@ CREATE TABLE IF NOT EXISTS operations (
     retry_at timestamptz,
     error text
 );
-CREATE INDEX IF NOT EXISTS operations_of_project ON operations (project_id, created_at DESC);
+CREATE INDEX operations_of_project ON operations (project_id, created_at DESC);
