@@ -100,9 +100,9 @@ class Client:
 
     # Projects
 
-    def create_project(self, name: str, *, pg_version: int = 18) -> CreatedProject:
-        """Create a project: https://api-docs.neon.tech/reference/createproject"""
-        project: dict[str, Any] = {"name": name, "pg_version": pg_version}
+    def create_project(self, name: str) -> CreatedProject:
+        """Create a project, on the newest Postgres: https://api-docs.neon.tech/reference/createproject"""
+        project = {"name": name}
         if self._org_id:
             project["org_id"] = self._org_id
         return self._request("POST", "/projects", CreatedProject.from_json, json={"project": project})

@@ -15,6 +15,8 @@ from psycopg import sql
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from neon.local.errors import Locked
+
 Connection = psycopg.Connection[DictRow]
 
 # Enough for a site of many threads, too few to starve the other projects of the cluster.
@@ -133,7 +135,7 @@ def shut_public_out(connection: Connection, database: str) -> None:
 def closed(connection: Connection, databases: Sequence[str]) -> Iterator[None]:
     """Keep everyone out of live databases; a failure opens them again, else it is the caller who does.
 
-    Raises psycopg.errors.ObjectInUse when a session is still there after five seconds.
+    Raises Locked when a session is still there after five seconds.
     """
     try:
         for name in databases:  # before the sessions are ended, or a quick reconnect slips in between
@@ -149,12 +151,12 @@ def closed(connection: Connection, databases: Sequence[str]) -> Iterator[None]:
 def end_sessions(connection: Connection, databases: Sequence[str]) -> None:
     """End the sessions of databases and wait until they are gone.
 
-    Raises psycopg.errors.ObjectInUse when one is still there after five seconds.
+    Raises Locked when one is still there after five seconds.
     """
     deadline = time.monotonic() + CLOSE_SECONDS
     while connection.execute(END_SESSIONS, {"databases": list(databases)}).fetchall():
         if time.monotonic() > deadline:
-            raise psycopg.errors.ObjectInUse("sessions did not end in time")
+            raise Locked
         time.sleep(CLOSE_LOOK_SECONDS)
 
 
@@ -210,7 +212,10 @@ def is_needed(connection: Connection, role: str, databases: Sequence[str]) -> bo
 
 def sessions(connection: Connection, databases: Sequence[str]) -> int:
     """Return how many sessions are connected to one of the databases."""
-    query = "SELECT count(*) AS count FROM pg_stat_activity WHERE datname = ANY(%s)"
+    query = (
+        "SELECT count(*) AS count FROM pg_stat_activity WHERE datname = ANY(%s)"
+        " AND backend_type = 'client backend' AND usename <> current_user"
+    )
     row = connection.execute(query, [list(databases)]).fetchone()
     return row["count"] if row else 0
 

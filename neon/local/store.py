@@ -1,4 +1,4 @@
-"""The plane's memory: its tables, in its own database on the embedded server."""
+"""The plane's memory: its tables, in its own database on the server that it works on."""
 
 import atexit
 import functools
@@ -14,6 +14,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 
 from neon.local import postgres
+from neon.local.address import PLANE_DATABASE, PostgresError
 from neon.local.cluster import Connection
 from neon.local.errors import NotFound
 
@@ -88,7 +89,7 @@ def _connect() -> Connection:
     # Never a Django connection: it would join the caller's transaction, and CREATE DATABASE cannot run in one.
     open_connection = functools.partial(
         psycopg.Connection[DictRow].connect,
-        dbname=postgres.PLANE_DATABASE,
+        dbname=PLANE_DATABASE,
         autocommit=True,
         row_factory=dict_row,
         application_name="neon_local",
@@ -109,6 +110,8 @@ def _bring_up_to_date(connection: Connection) -> None:
     fresh = one(connection, "SELECT to_regclass('steps') IS NULL AS fresh")["fresh"]
     if not fresh and one(connection, "SELECT count(*) AS taken FROM steps")["taken"] >= len(STEPS):
         return
+    if fresh and one(connection, "SELECT to_regclass('projects') IS NOT NULL AS old")["old"]:
+        raise PostgresError(f"The database {PLANE_DATABASE} was made by a development version. Drop it, or begin anew.")
     with connection.transaction():
         # Two processes may come at once.
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('steps', 0))")

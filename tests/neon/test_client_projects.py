@@ -19,7 +19,7 @@ def test_create_sends_name_and_version(api, client):
     created = client.create_project("checkpoints-7-0a1b2c3d")
 
     request = route.calls.last.request
-    assert json.loads(request.content) == {"project": {"name": "checkpoints-7-0a1b2c3d", "pg_version": 18}}
+    assert json.loads(request.content) == {"project": {"name": "checkpoints-7-0a1b2c3d"}}
     assert request.headers["Authorization"] == f"Bearer {wire.KEY}"
     assert created.project == PROJECT
     assert created.branch.id == payloads.BRANCH
@@ -30,10 +30,10 @@ def test_create_sends_name_and_version(api, client):
 def test_create_names_the_organisation_if_there_is_one(api, time):
     route = api.post("/projects").respond(201, json=payloads.created_project())
 
-    wire.client(time, org_id="org-still-sea-1").create_project("x", pg_version=17)
+    wire.client(time, org_id="org-still-sea-1").create_project("x")
 
     assert json.loads(route.calls.last.request.content) == {
-        "project": {"name": "x", "pg_version": 17, "org_id": "org-still-sea-1"}
+        "project": {"name": "x", "org_id": "org-still-sea-1"}
     }
 
 

@@ -27,6 +27,8 @@ def changing(project_id: str) -> Iterator[Connection]:
             # In this order: a restore that becomes due in between would be neither running nor finished.
             if not held or operations.running(connection, project_id):
                 raise Locked
+            store.project(connection, project_id)  # it may have been deleted before the lock was ours
             restores.finish_due(connection, project_id)
+            sweep.forget_dropped(connection, project_id)
             sweep.reopen_closed(connection, project_id)
             yield connection

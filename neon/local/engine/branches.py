@@ -14,8 +14,10 @@ from neon.local.ids import new_id
 
 Row = dict[str, Any]
 
+PROTECTED = "a protected branch cannot expire"
+
 EXPIRED: LiteralString = """
-FROM branches b WHERE expires_at <= clock_timestamp() AND NOT is_default
+FROM branches b WHERE expires_at <= clock_timestamp() AND NOT is_default AND NOT protected
                       AND NOT EXISTS (SELECT 1 FROM branches c WHERE c.parent_id = b.id)
 """
 
@@ -58,6 +60,8 @@ def create(
     branch_id, endpoint_id = new_id("br-"), new_id("ep-")
     with changing(project_id) as connection:
         parent = _parent(connection, project_id, parent_id)
+        if protected and expires_at:
+            raise Unprocessable(PROTECTED)
         check_name(connection, project_id, name)
         sources = store.databases_of_branch(connection, parent["id"])
         served = store.endpoint_of(connection, parent["id"]) is not None
@@ -88,6 +92,8 @@ def update(project_id: str, branch_id: str, changes: dict[str, Any]) -> Row:
         if changes.get("expires_at") and branch["is_default"]:
             raise Unprocessable("the default branch cannot expire")
         changed = {**branch, **changes}
+        if changed["protected"] and changed["expires_at"]:
+            raise Unprocessable(PROTECTED)
         connection.execute(
             "UPDATE branches SET name = %s, protected = %s, expires_at = %s, updated_at = clock_timestamp()"
             " WHERE id = %s",

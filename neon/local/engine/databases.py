@@ -21,7 +21,7 @@ def of_branch(project_id: str, branch_id: str) -> list[Row]:
 def get(project_id: str, branch_id: str, name: str) -> Row:
     """Return one database of a branch; raises NotFound."""
     with looking(project_id) as connection:
-        return _find(connection, project_id, branch_id, name)
+        return find(connection, project_id, branch_id, name)
 
 
 def create(project_id: str, branch_id: str, name: str, owner_name: str) -> tuple[Row, list[Row]]:
@@ -42,7 +42,7 @@ def create(project_id: str, branch_id: str, name: str, owner_name: str) -> tuple
                     "INSERT INTO databases (branch_id, name, owner_name, physical_name) VALUES (%s, %s, %s, %s)",
                     [branch_id, name, owner_name, physical],
                 )
-                database = _find(connection, project_id, branch_id, name)
+                database = find(connection, project_id, branch_id, name)
                 if store.endpoint_of(connection, branch_id):
                     cluster.allow_connections(connection, physical, True)
                 else:
@@ -55,7 +55,7 @@ def update(
 ) -> tuple[Row, list[Row]]:
     """Give a database another name or owner, whichever is given; its name in the cluster stays."""
     with changing(project_id) as connection, connection.transaction():
-        database = _find(connection, project_id, branch_id, name)
+        database = find(connection, project_id, branch_id, name)
         if new_name and new_name != name:
             _check_name(connection, branch_id, new_name)
         if owner_name and owner_name != database["owner_name"]:
@@ -71,14 +71,14 @@ def update(
             [new_name or name, owner_name or database["owner_name"], database["id"]],
         )
         begun = operations.begin(connection, project_id, [("apply_config", branch_id, None)])
-        return _find(connection, project_id, branch_id, new_name or name), begun
+        return find(connection, project_id, branch_id, new_name or name), begun
 
 
 def delete(project_id: str, branch_id: str, name: str) -> tuple[Row, list[Row]] | None:
     """Forget a database and leave it for the sweep; its connections end. None when there is none."""
     with changing(project_id) as connection:
         try:
-            database = _find(connection, project_id, branch_id, name)
+            database = find(connection, project_id, branch_id, name)
         except NotFound:
             store.branch(connection, project_id, branch_id)
             return None
@@ -96,7 +96,9 @@ def connection_parameters(
 
     Raises NotFound, also when the branch has no endpoint, and PasswordNotStored for a role that may not log in.
     """
-    with looking(project_id) as connection:
+    with looking(project_id) as connection, connection.transaction():
+        # As of one moment: a restore that is finished in between would give the names to other databases.
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         if endpoint_id:
             condition, wanted = " AND e.id = %s AND %s IN ('', e.branch_id)", [endpoint_id, branch_id]
         else:
@@ -107,12 +109,13 @@ def connection_parameters(
         endpoint = store.one(connection, query, project_id, *wanted, thing="endpoint")
         return {
             "endpoint": endpoint,
-            "database": _find(connection, project_id, endpoint["branch_id"], database),
+            "database": find(connection, project_id, endpoint["branch_id"], database),
             "role": roles.find_with_login(connection, project_id, endpoint["branch_id"], role),
         }
 
 
-def _find(connection: Connection, project_id: str, branch_id: str, name: str) -> Row:
+def find(connection: Connection, project_id: str, branch_id: str, name: str) -> Row:
+    """Return one database of a branch; raises NotFound."""
     store.branch(connection, project_id, branch_id)
     query = "SELECT * FROM databases WHERE branch_id = %s AND name = %s"
     return store.one(connection, query, branch_id, name, thing="database")

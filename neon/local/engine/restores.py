@@ -9,7 +9,7 @@ from typing import Any
 
 from neon.local import cluster, store
 from neon.local.cluster import Connection
-from neon.local.engine import copies, leftovers, operations
+from neon.local.engine import copies, leftovers, operations, sweep
 from neon.local.errors import NotFound
 
 Row = dict[str, Any]
@@ -27,6 +27,7 @@ def finish_due(connection: Connection, project_id: str) -> None:
         return
     with store.lock(connection, project_id, wait=True):
         _fail_due(connection, project_id)
+        sweep.forget_dropped(connection, project_id)
         query = "SELECT * FROM branches WHERE project_id = %s AND finalize_at <= clock_timestamp()"
         for branch in connection.execute(query, [project_id]).fetchall():
             _finish(connection, branch)

@@ -5,9 +5,13 @@ import functools
 import os
 import re
 import subprocess
+from typing import Any
+
+from psycopg.conninfo import make_conninfo
 
 from neon.local import cluster, postgres, programs, store
 from neon.local.cluster import Connection
+from neon.local.engine import databases
 from neon.local.engine.access import looking
 from neon.local.errors import Locked, NotFound
 
@@ -30,11 +34,9 @@ def of_branch(project_id: str, branch_id: str, database: str) -> str:
     Raises NotFound, and Locked while somebody has locked a table.
     """
     with looking(project_id) as connection:
-        store.branch(connection, project_id, branch_id)
-        query = "SELECT physical_name FROM databases WHERE branch_id = %s AND name = %s"
-        physical = store.one(connection, query, branch_id, database, thing="database")["physical_name"]
-        # With the lock: a copy that is made meanwhile would end our session, or find it in its way.
+        # With the lock: a restore would give the name to another branch's database, and a copy end our session.
         with store.lock(connection, project_id, wait=True):
+            physical = databases.find(connection, project_id, branch_id, database)["physical_name"]
             dump = _dump if store.endpoint_of(connection, branch_id) else functools.partial(_dump_closed, connection)
             schema = dump(physical)
         query = "SELECT physical_name, quote_ident(name) AS name FROM roles WHERE project_id = %s"
@@ -70,25 +72,19 @@ def _dump_closed(connection: Connection, database: str) -> str:
 
 def _dump(database: str) -> str:
     where = postgres.server().address()
+    # The password is not among the arguments: those are shown to everybody.
+    conninfo: dict[str, Any] = {**where, "password": None, "dbname": database, "options": "-c lc_messages=C"}
     options = ["--schema-only", "--encoding=UTF8", f"--lock-wait-timeout={LOCK_SECONDS * 1000:.0f}"]
     result = subprocess.run(  # noqa: S603 - a fixed program with our own arguments
-        [programs.binaries() / "pg_dump", *options, f"--dbname={database}"],
+        [programs.binaries() / "pg_dump", *options, f"--dbname={make_conninfo(**conninfo)}"],
         check=False,
         capture_output=True,
         encoding="utf-8",
         timeout=DUMP_SECONDS,
-        env={
-            "LC_ALL": "C",
-            "PATH": os.defpath,
-            "PGHOST": where["host"],
-            "PGPORT": str(where["port"]),
-            "PGUSER": where["user"],
-            "PGPASSWORD": where["password"],
-            "PGSSLMODE": where["sslmode"],
-            "PGOPTIONS": "-c lc_messages=C",
-        },
+        env={"LC_ALL": "C", "PATH": os.defpath, "PGPASSWORD": where["password"]},
     )
     if result.returncode and "canceling statement" in result.stderr:
         raise Locked
     result.check_returncode()
-    return NOISE.sub("", result.stdout).strip("\n") + "\n"
+    schema = NOISE.sub("", result.stdout).strip("\n")
+    return f"{schema}\n" if schema else ""

@@ -18,10 +18,19 @@ def apart(connection: Connection, name: str) -> Iterator[None]:
     """Keep what fails for one project or database from stopping the upkeep of the others."""
     try:
         yield
-    except psycopg.Error:
+    except Exception:
         if connection.closed:
             raise
         logger.exception("Upkeep of %s failed; the next one tries again.", name)
+
+
+def forget_dropped(connection: Connection, project_id: str) -> None:
+    """Forget the databases that their owners have dropped in SQL, as Neon does when it looks at a compute."""
+    connection.execute(
+        "DELETE FROM databases d USING branches b WHERE b.id = d.branch_id AND b.project_id = %s"
+        " AND NOT EXISTS (SELECT 1 FROM pg_database p WHERE p.datname = d.physical_name)",
+        [project_id],
+    )
 
 
 def reopen_closed(connection: Connection, project_id: str | None = None) -> None:
