@@ -256,7 +256,7 @@ class Client:
                 error = outcome.refusal(request, response)
                 repeatable = outcome.repeatable(method, response)
                 asked = outcome.retry_after(response)
-                wait = wait if asked is None else asked
+                wait = wait if asked is None else max(wait, asked)  # no wait at all would be a hot loop
             if not isinstance(error, Locked):  # locked is normal for a project: only the deadline bounds it
                 repeatable = repeatable and retries < RETRIES
                 retries += 1
