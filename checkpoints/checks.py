@@ -7,6 +7,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+NOT_NEGATIVE = (
+    "NEON_LOCAL_OPERATION_SECONDS",
+    "NEON_LOCAL_SNAPSHOT_LIMIT",
+    "NEON_LOCAL_ROOT_BRANCH_LIMIT",
+    "NEON_LOCAL_RECOVERY_SECONDS",
+)
+
 
 @register()
 def check_neon(app_configs: Any, **options: Any) -> Sequence[CheckMessage]:
@@ -29,10 +36,32 @@ def check_neon(app_configs: Any, **options: Any) -> Sequence[CheckMessage]:
         found.append(
             Error("NEON_API_URL would send the API key unencrypted.", hint="Use https.", id="checkpoints.E003")
         )
-    if settings.NEON_LOCAL_OPERATION_SECONDS < 0 or settings.NEON_LOCAL_SNAPSHOT_LIMIT < 0:
+    return found
+
+
+@register()
+def check_local_plane(app_configs: Any, **options: Any) -> Sequence[CheckMessage]:
+    """Check that the local control plane can do as it is told, and keeps its faults from users."""
+    found: list[CheckMessage] = []
+    if negative := [name for name in NOT_NEGATIVE if getattr(settings, name) < 0]:
+        found.append(
+            Error(f"{' and '.join(negative)} cannot be negative.", hint="Use 0 or more.", id="checkpoints.E004")
+        )
+    key = settings.NEON_LOCAL_API_KEY
+    if not (key.isascii() and key.isprintable()) or key != key.strip():
         found.append(
             Error(
-                "NEON_LOCAL_OPERATION_SECONDS and NEON_LOCAL_SNAPSHOT_LIMIT cannot be negative.", id="checkpoints.E004"
+                "NEON_LOCAL_API_KEY holds characters that a header cannot have.",
+                hint="Use printable ASCII, with no space at its ends.",
+                id="checkpoints.E006",
+            )
+        )
+    if settings.NEON_LOCAL_FAULTS and not settings.LOCAL:
+        found.append(
+            Error(
+                "NEON_LOCAL_FAULTS is on where the site is not local.",
+                hint="Unset it: it lets clients break the local control plane's answers.",
+                id="checkpoints.E007",
             )
         )
     return found

@@ -11,7 +11,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
-from checkpoints import services
+from checkpoints import aftermath, services
 from checkpoints.models import Checkpoint, Project, Run, Step, plan
 from contacts.errors import AppDatabaseError
 from neon.errors import NeonError
@@ -59,7 +59,7 @@ def execute(run_id: uuid.UUID, listener: Callable[[Step], None] | None = None) -
         try:
             VERBS[Run.Kind(run.kind)](run)
         except (NeonError, AppDatabaseError, services.FlowError) as error:
-            cause = services.cause(run, error)
+            cause = aftermath.cause(run, error)
             logger.warning("Run %s failed: %s", run.pk, cause)
             _fail(run, cause, cause.sentence, detail=f"{type(cause).__name__}: {cause}")
         except (OperationalError, InterfaceError):
@@ -81,7 +81,7 @@ def clean_up(run_id: uuid.UUID) -> None:
     """Delete in Neon what a finished run left."""
     run = Run.objects.with_leftovers().filter(pk=run_id).first()
     if run:
-        services.clean_up(run)
+        aftermath.clean_up(run)
 
 
 def is_at_work(run: Run) -> bool:
@@ -135,13 +135,13 @@ def wait(run: Run, seconds: float, *, for_news: bool = False) -> Run:
 def _fail(run: Run, cause: Exception, sentence: str, detail: str) -> None:
     run.refresh_from_db()  # what was not saved has not happened
     try:
-        outcome = services.undo(run, cause)
+        outcome = aftermath.undo(run, cause)
     except (OperationalError, InterfaceError):
         raise
     except Exception:  # a run that never ended would lock its owner out
         logger.exception("Run %s could not be undone", run.pk)
         outcome = "It is not known what it had changed by then; trying again makes sure."
-    run.fail(f"{sentence} {outcome}", detail=detail, remedy=services.remedy(run, cause))
+    run.fail(f"{sentence} {outcome}", detail=detail, remedy=aftermath.remedy(run, cause))
 
 
 @contextmanager

@@ -170,13 +170,13 @@ class Client:
 
     # Snapshots
 
-    def create_snapshot(self, project_id: str, branch_id: str, name: str) -> CreatedSnapshot:
+    def create_snapshot(self, project_id: str, branch_id: str, name: str, *, patient: bool = True) -> CreatedSnapshot:
         """Snapshot a branch as it is now: https://api-docs.neon.tech/reference/createsnapshot
 
         No timestamp is sent: this computer's clock may differ from Neon's.
         """
         url = path("projects", project_id, "branches", branch_id, "snapshot")
-        return self._request("POST", url, CreatedSnapshot.from_json, query={"name": name})
+        return self._request("POST", url, CreatedSnapshot.from_json, query={"name": name}, patient=patient)
 
     def list_snapshots(self, project_id: str) -> tuple[Snapshot, ...]:
         """List snapshots, newest first: https://api-docs.neon.tech/reference/listsnapshots"""
@@ -196,6 +196,7 @@ class Client:
         target_branch_id: str,
         finalize_restore: bool = True,
         name: str | None = None,
+        patient: bool = True,
     ) -> Restored:
         """Restore a snapshot over a branch: https://api-docs.neon.tech/reference/restoresnapshot
 
@@ -205,7 +206,7 @@ class Client:
         if name is not None:
             body["name"] = name
         url = path("projects", project_id, "snapshots", snapshot_id, "restore")
-        return self._request("POST", url, Restored.from_json, json=body)
+        return self._request("POST", url, Restored.from_json, json=body, patient=patient)
 
     # What all calls share
 
@@ -234,8 +235,12 @@ class Client:
         *,
         query: dict[str, Any] | None = None,
         json: dict[str, Any] | None = None,
+        patient: bool = True,
     ) -> T:
-        """Send a request until it succeeds, may not be repeated, or the deadline leaves no time to wait."""
+        """Send a request until it succeeds, may not be repeated, or the deadline leaves no time to wait.
+
+        A project that is locked is waited for if *patient*.
+        """
         request = f"{method} {url}"
         deadline = self._clock() + self._deadline
         params = {name: value for name, value in (query or {}).items() if value is not None}
@@ -257,7 +262,9 @@ class Client:
                 repeatable = outcome.repeatable(method, response)
                 asked = outcome.retry_after(response)
                 wait = wait if asked is None else max(wait, asked)  # no wait at all would be a hot loop
-            if not isinstance(error, Locked):  # locked is normal for a project: only the deadline bounds it
+            if isinstance(error, Locked):  # normal for a project: only the deadline bounds it
+                repeatable = patient
+            else:
                 repeatable = repeatable and retries < RETRIES
                 retries += 1
             if not repeatable or wait > BACKOFF_CAP or self._clock() + wait > deadline:

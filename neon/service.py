@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 import functools
-import random as randomness
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from django.conf import settings
 
 from neon.client import Client
-from neon.errors import (
-    BusyError,
-    NeonError,
-    NotFound,
-    OperationFailed,
-    ProjectGone,
-    ServiceError,
-    Timeout,
-    UnexpectedResponse,
-    Unreachable,
-    WaitTimeout,
-)
+from neon.errors import NotFound, ProjectGone, UnexpectedResponse
 from neon.pacing import Pacer
 from neon.types import Branch, Operation, Project, Snapshot
+from neon.waiting import Waiting, refuse_failed
 
-T = TypeVar("T")
-
-# Operations take seconds, a cold region or a large snapshot some minutes; after that it is better to say so.
-FLOW_DEADLINE = 300.0
-# A look costs one of 700 requests a minute, so the looks grow apart; a wait is at most an eighth too long.
-LOOK_FIRST = 0.05
-LOOK_LAST = 1.0
-LOOK_SHARE = 8
-# How often an effect is asked for, or looked for, when the answers are unclear. A request whose connection was lost
-# may still be at work in Neon: to look too soon would be to ask twice.
-TRIES = 4
-TRY_BASE = 0.25
-STILL_AT_WORK = 1.0
-# While a branch is swapped or a project is made, these come of looking too early.
-LOOK_AGAIN = (ServiceError, BusyError, NotFound)
 # Of this process, whatever number of clients it has: the limit is the account's.
 PACER = Pacer()
 
@@ -56,22 +28,17 @@ class AppDatabase:
 
 
 @dataclass(frozen=True)
-class Neon:
+class Neon(Waiting):
     """What the site does with Neon.
 
     `lookup=True` says that an earlier attempt may have come through without our learning of it: the flow then
     looks for its effect before it asks for it again.
     """
 
-    client: Client
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    random: Callable[[], float] = randomness.random
-
     def create_project(self, name: str, *, lookup: bool = False) -> AppDatabase:
         """Create a project and wait until it can be used; its name must be one that only this attempt uses."""
 
-        def create() -> tuple[str, str | None, tuple[Operation, ...]]:
+        def create(patient: bool) -> tuple[str, str | None, tuple[Operation, ...]]:
             created = self.client.create_project(name)
             return created.project.id, created.connection_uri, created.operations
 
@@ -81,26 +48,19 @@ class Neon:
                     return project.id, None, self.client.list_operations(project.id)
             return None
 
-        until = self.clock() + FLOW_DEADLINE
-        project_id, uri, operations = self._once(create, find, until, lookup=lookup)
+        until = self.deadline()
+        project_id, uri, operations = self.once(create, find, until, lookup=lookup)
         self.settle(project_id, operations, until=until)
         return AppDatabase(project_id, uri or self.connection_uri(project_id))
 
     def connection_uri(self, project_id: str) -> str:
         """Return how to connect to the project's default branch, with the password."""
-        with self._of(project_id):
+        with self.of(project_id):
             return self.client.connection_uri(project_id)
-
-    def require_project(self, project_id: str) -> None:
-        """Raise ProjectGone unless Neon has the project."""
-        try:
-            self.client.get_project(project_id)
-        except NotFound as error:
-            raise ProjectGone(str(error), status=error.status, request_id=error.request_id) from error
 
     def default_branch(self, project_id: str) -> Branch:
         """Return the branch that the connection string reaches; its id changes at every restore."""
-        with self._of(project_id):
+        with self.of(project_id):
             for branch in self.client.list_branches(project_id):
                 if branch.default:
                     return branch
@@ -109,9 +69,9 @@ class Neon:
     def snapshot(self, project_id: str, name: str, *, lookup: bool = False) -> Snapshot:
         """Snapshot the default branch and wait until the snapshot is kept; no other may have its name."""
 
-        def take() -> tuple[Snapshot, tuple[Operation, ...]]:
+        def take(patient: bool) -> tuple[Snapshot, tuple[Operation, ...]]:
             branch = self.default_branch(project_id)
-            created = self.client.create_snapshot(project_id, branch.id, name)
+            created = self.client.create_snapshot(project_id, branch.id, name, patient=patient)
             return created.snapshot, created.operations
 
         def find() -> tuple[Snapshot, tuple[Operation, ...]] | None:
@@ -122,9 +82,9 @@ class Neon:
                     return snapshot, tuple(each for each in operations if each.created_at >= snapshot.created_at)
             return None
 
-        until = self.clock() + FLOW_DEADLINE
-        with self._of(project_id):
-            snapshot, operations = self._once(take, find, until, lookup=lookup)
+        until = self.deadline()
+        with self.of(project_id):
+            snapshot, operations = self.once(take, find, until, lookup=lookup)
             self.settle(project_id, operations, until=until)
         return snapshot
 
@@ -134,8 +94,10 @@ class Neon:
         The replaced branch keeps its id and its data; whoever has verified the restore deletes it.
         """
 
-        def restore() -> tuple[Branch, tuple[Operation, ...]]:
-            restored = self.client.restore_snapshot(project_id, snapshot_id, target_branch_id=target_branch_id)
+        def restore(patient: bool) -> tuple[Branch, tuple[Operation, ...]]:
+            restored = self.client.restore_snapshot(
+                project_id, snapshot_id, target_branch_id=target_branch_id, patient=patient
+            )
             return restored.branch, restored.operations
 
         def find() -> tuple[Branch, tuple[Operation, ...]] | None:
@@ -143,9 +105,9 @@ class Neon:
             branch = self.default_branch(project_id)
             return None if branch.id == target_branch_id else (branch, ())
 
-        until = self.clock() + FLOW_DEADLINE
-        with self._of(project_id):
-            branch, operations = self._once(restore, find, until, lookup=lookup)
+        until = self.deadline()
+        with self.of(project_id):
+            branch, operations = self.once(restore, find, until, lookup=lookup)
             self.settle(project_id, operations, until=until)
         return branch
 
@@ -177,74 +139,6 @@ class Neon:
             if project.name == name:
                 self.delete_project(project.id)
 
-    def settle(
-        self, project_id: str, operations: Sequence[Operation] | None = None, *, until: float | None = None
-    ) -> None:
-        """Wait until these operations have succeeded; with none named, until the project has none pending.
-
-        One list call per look watches them all. Only those given can fail the wait: the list also holds the
-        failures of the past.
-        """
-        start = self.clock()
-        until = start + FLOW_DEADLINE if until is None else until
-        with self._of(project_id):
-            watched = self.client.list_operations(project_id) if operations is None else operations
-            known = {operation.id: operation for operation in watched}
-            missed = 0
-            while True:
-                if operations is not None:
-                    refuse_failed(known.values())
-                pending = [operation for operation in known.values() if operation.pending]
-                if not pending:
-                    return
-                now = self.clock()
-                if now >= until:
-                    names = ", ".join(" ".join(filter(None, (each.action, each.error))) for each in pending)
-                    raise WaitTimeout(f"after {now - start:.0f} s still pending: {names}")
-                interval = min(max((now - start) / LOOK_SHARE, LOOK_FIRST), LOOK_LAST)
-                self.sleep(min(interval, until - now))
-                try:
-                    listed = self.client.list_operations(project_id)
-                except (BusyError, ServiceError):  # a look that fails says nothing of the work
-                    missed += 1
-                    if missed == TRIES:
-                        raise
-                    continue
-                seen = {operation.id: operation for operation in listed}
-                known = seen if operations is None else {id: seen.get(id, was) for id, was in known.items()}
-
-    def _once(self, ask: Callable[[], T], look: Callable[[], T | None], until: float, *, lookup: bool) -> T:
-        """Ask for an effect once: after an unclear answer, look whether it is there before asking again."""
-        tries, ceiling = 1, TRY_BASE
-        while True:
-            looking = lookup
-            try:
-                found = look() if looking else None
-                if found is not None:
-                    return found
-                looking = False
-                return ask()
-            except NeonError as error:
-                lost = isinstance(error, Timeout | Unreachable)
-                wait = self.random() * ceiling + (STILL_AT_WORK if lost else 0)
-                unclear = isinstance(error, LOOK_AGAIN) if looking else error.effect_unknown
-                hopeless = isinstance(error, ProjectGone) or tries == TRIES or self.clock() + wait > until
-                if hopeless or not unclear:
-                    raise
-            lookup, tries, ceiling = True, tries + 1, ceiling * 2
-            self.sleep(wait)
-
-    @contextmanager
-    def _of(self, project_id: str) -> Iterator[None]:
-        """Tell the project's own absence from that of something in it, at the cost of one call."""
-        try:
-            yield
-        except ProjectGone:
-            raise
-        except NotFound:
-            self.require_project(project_id)
-            raise
-
     # What maintenance looks at and deletes
 
     def projects(self, search: str) -> Iterator[Project]:
@@ -261,12 +155,12 @@ class Neon:
 
     def branches(self, project_id: str) -> tuple[Branch, ...]:
         """Return the project's branches."""
-        with self._of(project_id):
+        with self.of(project_id):
             return tuple(self.client.list_branches(project_id))
 
     def snapshots(self, project_id: str) -> tuple[Snapshot, ...]:
         """Return the project's snapshots."""
-        with self._of(project_id):
+        with self.of(project_id):
             return self.client.list_snapshots(project_id)
 
     def drop_branch(self, project_id: str, branch_id: str) -> None:
@@ -278,13 +172,6 @@ class Neon:
         """Delete a snapshot and wait until that is done; one that is gone is fine."""
         with suppress(NotFound):
             self.settle(project_id, self.client.delete_snapshot(project_id, snapshot_id))
-
-
-def refuse_failed(operations: Iterable[Operation]) -> None:
-    """Raise OperationFailed if one of these has failed for good."""
-    for operation in operations:
-        if operation.failed:
-            raise OperationFailed(operation.action, operation.status, operation.error)
 
 
 @functools.cache

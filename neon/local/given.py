@@ -18,6 +18,12 @@ from neon.local.address import PLANE_DATABASE, Address, PostgresError
 VARIABLE = "LOCAL_POSTGRES_URL"
 OLDEST = 15
 CONNECT_SECONDS = 5
+# What the router does as libpq would. The rest is refused: it would hold for the plane's own connections alone.
+HONOURED = {
+    *("host", "port", "dbname", "user", "password", "passfile", "connect_timeout", "application_name", "options"),
+    *("sslmode", "sslrootcert", "gssencmode", "require_auth"),
+}
+NOT_HONOURED = {"sslrootcert": {"system"}, "gssencmode": {"require"}}
 ABOUT = """
 SELECT current_setting('server_version_num')::int / 10000, current_setting('is_superuser')::bool, pg_is_in_recovery()
 """
@@ -72,6 +78,13 @@ def _read(url: str) -> tuple[Address, str]:
     host = str(said.get("host", ""))
     if not host or not said.get("user") or host.startswith("/") or "," in host:
         raise PostgresError(f"{VARIABLE} has to name a user and one host, and not a socket's folder.")
+    for name, value in said.items():
+        if name not in HONOURED or value in NOT_HONOURED.get(name, ()):
+            raise PostgresError(f"{VARIABLE} has a parameter that the router cannot honour: {name}.")
+    if said.get("require_auth", "scram-sha-256") != "scram-sha-256":
+        raise PostgresError(f"{VARIABLE} asks for other log-ins than the router's, which are scram-sha-256.")
+    if str(said.get("sslmode", "")).startswith("verify-") and not said.get("sslrootcert"):
+        raise PostgresError(f"{VARIABLE} has to name the file of certificates to verify by, as sslrootcert.")
     database = str(said.pop("dbname", "postgres"))
     where = {
         "port": 5432,

@@ -11,6 +11,10 @@ from neon.local.pipe import End
 from neon.local.startup import Refusal, authentication, message_of, packet
 
 
+class Told(Exception):
+    """The server did not let us in, and the client has been told what it said."""
+
+
 async def hear(client: End, certificate: Certificate) -> tuple[int, bytes]:
     """Return the code and the content of what a client opens with, in TLS if it asks for that."""
     while True:
@@ -51,28 +55,31 @@ async def _response(client: End) -> bytes:
 async def connect(where: Address) -> End:
     """Connect to the server, in TLS as its address wants it."""
     _, server = await asyncio.get_running_loop().create_connection(End, where["host"], where["port"])
-    if where["sslmode"] in {"disable", "allow"}:
+    try:
+        if where["sslmode"] in {"disable", "allow"}:
+            return server
+        server.transport.write(packet(startup.SSL, b""))
+        if await server.exactly(1) == b"S":
+            await server.encrypt(_context(where), name=where["host"])
+        elif where["sslmode"] != "prefer":
+            raise ConnectionRefusedError("the server does not speak TLS")
         return server
-    server.transport.write(packet(startup.SSL, b""))
-    if await server.exactly(1) == b"S":
-        await server.encrypt(_context(where), name=where["host"])
-    elif where["sslmode"] != "prefer":
-        server.transport.close()
-        raise ConnectionRefusedError("the server does not speak TLS")
-    return server
+    except BaseException:
+        server.transport.abort()
+        raise
 
 
 def _context(where: Address) -> ssl.SSLContext:
     """Return the TLS settings that libpq has for the same words."""
-    context = ssl.create_default_context(cafile=where.get("sslrootcert"))
+    context = ssl.create_default_context(cafile=where.get("sslrootcert") or None)
     context.check_hostname = where["sslmode"] == "verify-full"
-    if not where["sslmode"].startswith("verify-"):
+    if not where.get("sslrootcert"):  # with one libpq verifies by it whatever the mode
         context.verify_mode = ssl.CERT_NONE
     return context
 
 
 async def log_in(server: End, client: End, where: Address, opening: bytes, exchange: scram.Client) -> None:
-    """Log in at the server; what it says to the client meanwhile is handed on. Raises scram.Refused."""
+    """Log in at the server; what it says to the client meanwhile is handed on. Raises Told and scram.Refused."""
     server.transport.write(opening)
     known = "require_auth" not in where
     while True:
@@ -80,7 +87,7 @@ async def log_in(server: End, client: End, where: Address, opening: bytes, excha
         if kind != b"R":
             client.transport.write(message_of(kind, content))
             if kind == b"E":
-                raise ConnectionResetError
+                raise Told
             continue
         (asked,) = struct.unpack_from("!i", content)
         if asked == startup.DONE and known:

@@ -1,5 +1,6 @@
 """The port of each endpoint: its own, and kept."""
 
+import errno
 import secrets
 import socket
 
@@ -45,11 +46,15 @@ def listen(host: str, endpoint_id: str) -> socket.socket | None:
                 except psycopg.errors.ForeignKeyViolation:
                     listener.close()
                     return None
+                except BaseException:
+                    listener.close()
+                    raise
                 listener.close()
     raise OSError(f"no port is free from {FIRST} to {FIRST + COUNT - 1}")
 
 
 def _bind(host: str, port: int) -> socket.socket | None:
+    """Return a socket that accepts at the port; None when somebody has taken it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # By the protocol asyncio knows that it may send at once; else every log-in waits 40 ms for an acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -58,9 +63,11 @@ def _bind(host: str, port: int) -> socket.socket | None:
         listener.setblocking(False)
         listener.bind((host, port))
         listener.listen(BACKLOG)
-    except OSError:
+    except BaseException as error:
         listener.close()
-        return None
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            return None
+        raise
     return listener
 
 

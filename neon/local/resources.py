@@ -210,11 +210,16 @@ def connection_details(endpoint: Row, database: Row, role: Row) -> Row:
     }
 
 
+def bracketed(host: str) -> str:
+    """Return an address as it stands in a URL, where IPv6's has brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def _address(endpoint: Row) -> tuple[str, int]:
     if routing := router.active():
-        return routing.host, routing.port(endpoint["id"])
+        return bracketed(routing.host), routing.port(endpoint["id"])
     address = postgres.server().address()
-    return address["host"], address["port"]
+    return bracketed(address["host"]), address["port"]
 
 
 def _parameters(endpoint: Row, database: Row, role: Row) -> dict[str, str]:

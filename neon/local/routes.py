@@ -8,6 +8,7 @@ from neon.local.engine import endpoints, restores
 # A name that is not there leaves the other one known.
 ROUTE = """
 SELECT e.suspended_at IS NOT NULL AS asleep, r.physical_name AS role, p.rolpassword AS verifier,
+       coalesce(current_setting('scram_iterations', true)::int, 4096) AS iterations,
        d.physical_name AS database, coalesce(c.datallowconn, false) AS open
 FROM endpoints e
 LEFT JOIN (memberships m JOIN roles r USING (physical_name)) ON m.branch_id = e.branch_id AND r.name = %(role)s
@@ -25,6 +26,7 @@ class Route:
     role: str | None
     database: str | None
     verifier: str | None = field(repr=False)
+    iterations: int  # how often the server hashes new passwords
     asleep: bool  # the endpoint is suspended
     open: bool  # False while the database is copied or swapped
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 MECHANISM = "SCRAM-SHA-256"
 PLUS = "SCRAM-SHA-256-PLUS"  # bound to the TLS channel by the hash of the certificate
 BINDING = "p=tls-server-end-point"
+SALT_BYTES = 16  # as in Postgres
 
 
 class Refused(Exception):
@@ -40,6 +41,12 @@ class Verifier:
             return cls(int(iterations), salt, stored_key, server_key)
         except ValueError as error:
             raise Refused("no SCRAM verifier") from error
+
+    @classmethod
+    def of_nobody(cls, name: str, secret: str, iterations: int) -> "Verifier":
+        """Return one that nothing proves, to ask somebody unknown as Postgres does: with the same salt every time."""
+        salt = hmac.digest(secret.encode(), name.encode(), "sha256")[:SALT_BYTES]
+        return cls(iterations, b64encode(salt).decode(), secrets.token_bytes(32), secrets.token_bytes(32))
 
 
 class Server:

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
-from neon.local import router, store
+from neon.local import resources, router, store
 from neon.local.engine import upkeep
 from neon.local.wsgi import application
 
@@ -84,7 +84,7 @@ def serving(host: str, port: int) -> Iterator[Served]:
         for thread in threads:
             thread.start()
         try:
-            yield Served(f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}/api/v2", routes)
+            yield Served(f"http://{resources.bracketed(host)}:{server.server_port}/api/v2", routes)
         finally:
             stopping.set()
             server.shutdown()
@@ -96,3 +96,5 @@ def _keep_up(stopping: threading.Event) -> None:
             upkeep.run()
         except psycopg.Error as error:  # the server may be away for a while
             logger.warning("Upkeep failed and is tried again: %s", type(error).__name__)
+        except Exception:
+            logger.exception("Upkeep failed and is tried again")

@@ -177,6 +177,14 @@ def moment(wanted: Wanted, name: str) -> datetime | None:
         raise BadRequest(f"invalid request: {name} must be a time in RFC 3339") from None
 
 
+def end(wanted: Wanted, name: str) -> datetime | None:
+    """Return a point in time that has yet to come, or None."""
+    when = moment(wanted, name)
+    if when and when <= datetime.now(UTC):
+        raise BadRequest(f"invalid request: {name} must be in the future")
+    return when
+
+
 def limit(request: HttpRequest, default: int, most: int) -> int:
     """Return the page's length."""
     try:
@@ -190,7 +198,7 @@ def limit(request: HttpRequest, default: int, most: int) -> int:
 
 def refuse(wanted: Wanted, *names: str, reason: str) -> None:
     """Raise NotImplementedHere for what the plane cannot do, rather than seem to have done it."""
-    given = [name for name in names if wanted.get(name) not in (None, "", {}) and wanted[name] is not False]
+    given = [name for name in names if wanted.get(name) not in (None, "", {}, 0)]  # False is 0 as well
     if given:
         raise NotImplementedHere(f"the local control plane {reason}: no {', '.join(given)}")
 

@@ -10,13 +10,14 @@ from django.db import connection
 from psycopg import conninfo, sql
 
 from checkpoints import runs
-from checkpoints.models import Checkpoint, Project
+from checkpoints.models import Checkpoint, Project, Run
 from checkpoints.views import actions, pages
 from contacts import db, queries, versions
 from neon import service as neon
+from neon import waiting
 from neon.client import Client
 from neon.local import postgres
-from tests.checkpoints import flows
+from tests.checkpoints import cleaning, flows
 from tests.checkpoints.wire import Wire
 
 
@@ -117,7 +118,7 @@ def wire(settings, monkeypatch):
     wire = Wire()
     client = Client(settings.NEON_LOCAL_API_KEY, transport=wire, sleep=lambda seconds: None)
     monkeypatch.setattr(neon, "connect", lambda: neon.Neon(client))
-    monkeypatch.setattr(neon, "STILL_AT_WORK", 0)
+    monkeypatch.setattr(waiting, "STILL_AT_WORK", 0)
     yield wire
     wire.mend()
 
@@ -145,3 +146,41 @@ def ada(empty_queue):
     yield user
     for neon_project_id in flows.neon_projects(user):
         neon.connect().delete_project(neon_project_id)
+
+
+@pytest.fixture
+def only_ours():
+    """Delete whatever a test has left in Neon, and nothing that was there before."""
+    before = cleaning.in_neon()
+    yield
+    for neon_project_id in cleaning.in_neon() - before:
+        neon.connect().delete_project(neon_project_id)
+    neon.upkeep()
+
+
+@pytest.fixture
+def eve(db):
+    """Somebody else whose demo is started."""
+    user = User.objects.create_user("eve@example.com")
+    flows.start(user)
+    return user
+
+
+@pytest.fixture
+def theirs(project):
+    """A project in Neon that another site with the same account has made, for its user of the same number."""
+    return neon.connect().create_project(f"checkpoints-{project.owner_id}-01234567").project_id
+
+
+@pytest.fixture
+def fork(project, head):
+    """A tree: from v1, where the database is again, one v2 with a v3 below it, and another v2."""
+    second = flows.advance(head).result
+    third = flows.advance(second).result
+    flows.restore(head)
+    other = flows.advance(Checkpoint.objects.get(pk=head.pk)).result
+    runs.clean_up(flows.restore(head).pk)
+    for run in Run.objects.with_leftovers():
+        runs.clean_up(run.pk)
+    project.refresh_from_db()
+    return SimpleNamespace(first=head, second=second, third=third, other=other)

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from checkpoints import runs, services
+from checkpoints import aftermath, runs, services
 from checkpoints.models import Checkpoint, Run
 from contacts import db, schema
 from neon import service as neon
@@ -170,7 +170,7 @@ def test_trouble_that_persists_leaves_everything_as_it_was(project, head, wire):
     run = flows.advance(head)
     assert run.error == "Neon has a fault on its side. Try again later. The database is as it was."
     assert schema.contact_columns(project.database_url) == {"id", "name", "email"}
-    services.clean_up(run)
+    aftermath.clean_up(run)
     assert flows.snapshots(project) == {head.snapshot_id}
 
 
@@ -183,7 +183,7 @@ def test_a_snapshot_that_is_never_heard_of_leaves_everything_as_it_was(project, 
     assert len(wire.calls) < 40
     wire.mend()
     assert len(flows.snapshots(project)) == 2
-    services.clean_up(run)
+    aftermath.clean_up(run)
     assert flows.snapshots(project) == {head.snapshot_id}
 
 

@@ -33,8 +33,9 @@ def python(arguments, environment, tmp_path):
 def ids(settings, **changes):
     for name, value in changes.items():
         setattr(settings, name, value)
-    found = [*checks.check_neon(None), *checks.check_keys(None), *checks.check_meta_database(None)]
-    assert all(message.hint or message.id == "checkpoints.E004" for message in found)
+    every = (checks.check_neon, checks.check_local_plane, checks.check_keys, checks.check_meta_database)
+    found = [message for check in every for message in check(None)]
+    assert all(message.hint for message in found)
     return [message.id for message in found]
 
 
@@ -53,12 +54,25 @@ def test_the_tests_own_settings_are_fine(settings):
         ({"NEON_API_KEY": "napi_x", "NEON_API_URL": "http://127.0.0.1:9000/api/v2"}, []),
         ({"NEON_LOCAL_OPERATION_SECONDS": -1.0}, ["checkpoints.E004"]),
         ({"NEON_LOCAL_SNAPSHOT_LIMIT": -1}, ["checkpoints.E004"]),
+        ({"NEON_LOCAL_ROOT_BRANCH_LIMIT": -1}, ["checkpoints.E004"]),
+        ({"NEON_LOCAL_RECOVERY_SECONDS": -0.5}, ["checkpoints.E004"]),
+        ({"NEON_LOCAL_API_KEY": "schlüssel"}, ["checkpoints.E006"]),
+        ({"NEON_LOCAL_API_KEY": "two\nlines"}, ["checkpoints.E006"]),
+        ({"NEON_LOCAL_API_KEY": " spaced"}, ["checkpoints.E006"]),
+        ({"NEON_LOCAL_FAULTS": True}, []),
+        ({"NEON_LOCAL_FAULTS": True, "LOCAL": False}, ["checkpoints.E007", "checkpoints.W001"]),
         ({"FIELD_ENCRYPTION_KEYS": []}, ["checkpoints.E005"]),
         ({"LOCAL": False}, ["checkpoints.W001"]),
     ],
 )
 def test_each_mistake_has_its_id(settings, changes, expected):
     assert ids(settings, **changes) == expected
+
+
+def test_a_key_that_is_refused_is_not_quoted(settings):
+    settings.NEON_LOCAL_API_KEY = "schlüssel"
+    (found,) = checks.check_local_plane(None)
+    assert "schl" not in f"{found} {found.hint}"
 
 
 def test_a_production_site_passes_the_deployment_checks(tmp_path):

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from checkpoints import runs, services
+from checkpoints import aftermath, runs, services
 from checkpoints.models import Run
 from neon.errors import NeonError
 from tests.checkpoints import flows
@@ -38,8 +38,8 @@ def test_it_is_done_once(restored, wire):
 
 
 def test_a_second_time_at_the_same_is_harmless(restored, project):
-    services.clean_up(Run.objects.get(pk=restored.pk))
-    services.clean_up(restored)
+    aftermath.clean_up(Run.objects.get(pk=restored.pk))
+    aftermath.clean_up(restored)
     assert flows.branches(project) == {"main"}
 
 

@@ -1,7 +1,8 @@
 """Every fault at every call of the flows: a success, or a failure that leaves everything as it was.
 
-The faults are the plane's own, asked for by its header. Time is what the client sleeps, for the plane as well, so that
-operations take a look or more and nobody waits. Here stands a part of the table; all of it has the marker kill.
+The faults are the plane's own, asked for by its header, but for the time-out. Time is what the client sleeps, for the
+plane as well, so that operations take a look or more and nobody waits. Here stands a part of the table; all of it has
+the marker kill.
 """
 
 import itertools
@@ -12,10 +13,11 @@ import httpx
 import pytest
 from psycopg import sql
 
-from checkpoints import services
+from checkpoints import aftermath, services
 from checkpoints.models import Project, Run
 from contacts import schema
 from neon import service as neon
+from neon import waiting
 from neon.client import Client
 from neon.errors import NeonError
 from neon.local import store
@@ -23,6 +25,8 @@ from neon.local.transport import LocalTransport
 from tests.checkpoints import flows
 
 HEADER = "X-Neon-Local-Fault"
+# Not the plane's: in one process no time-out applies, so the wire makes one of an answer that is dropped.
+TIME_OUT = "time-out"
 PEOPLE = {"Ada Lovelace", "Alan Turing", "Grace Hopper"}
 # Gone by the time that operations are looked at for the first time, as the plane's time runs faster.
 OPERATION_SECONDS = 4.0
@@ -57,7 +61,7 @@ BEGINS_OPERATIONS = {*MAIN.values(), "DELETE /projects/*/branches/*"}
 
 ANSWERS = [
     *("423", "429", "429; retry-after=2", "429; retry-after=60", "500", "502", "503", "504", "524", "drop"),
-    *("500; when=after", "524; when=after", "drop; when=after", "slow; seconds=0.01"),
+    *("500; when=after", "524; when=after", "drop; when=after", TIME_OUT, f"{TIME_OUT}; when=after"),
 ]
 FAILURES = [f"operations={outcome}" for outcome in ("failed", "error", "cancelled")]
 OUTCOMES = [
@@ -123,11 +127,13 @@ class Faulty(httpx.BaseTransport):
         """Answer one request."""
         self.calls.append(f"{request.method} {request.url.path.removeprefix('/api/v2')}")
         if self.fault:
-            request.headers[HEADER] = self.fault
+            request.headers[HEADER] = self.fault.replace(TIME_OUT, "drop")
         try:
             answer = self._plane.handle_request(request)
-        except httpx.RemoteProtocolError:
+        except httpx.RemoteProtocolError as dropped:
             self.met += 1
+            if self.fault.startswith(TIME_OUT):
+                raise httpx.ReadTimeout("no answer in time", request=request) from dropped
             raise
         self.met += HEADER in answer.headers
         return answer
@@ -200,7 +206,7 @@ def is_tidy(owner):
 def clean_up():
     """Clean up behind all runs, as the worker does."""
     for run in Run.objects.with_leftovers():
-        services.clean_up(run)
+        aftermath.clean_up(run)
 
 
 def pattern(call):
@@ -225,7 +231,7 @@ def test_a_fault_ends_well_or_changes_nothing(world, wire, flow, call, before, f
     wire.fault = f"{fault.removesuffix('; lasts')}; on={call}; skip={before}{times}; id={next(NUMBERS)}"
     with monkeypatch.context() as patch:
         if fault == ENDLESS:
-            patch.setattr(neon, "FLOW_DEADLINE", PATIENCE)
+            patch.setattr(waiting, "FLOW_DEADLINE", PATIENCE)
         run = ACTIONS[flow](world)
         with suppress(NeonError):
             clean_up()

@@ -6,7 +6,7 @@ import httpx
 import psycopg
 import pytest
 
-from checkpoints import runs, services
+from checkpoints import aftermath, runs, services
 from checkpoints.models import Checkpoint, Project, Run
 from contacts import db, queries, schema, versions
 from neon import service as neon
@@ -153,7 +153,7 @@ def test_a_restore_whose_answer_was_lost_is_found_and_not_done_twice(project, li
     assert project.head == line[0]
     assert not services.differs(project, line[0])
     assert _restores(wire) == 1
-    services.clean_up(run)
+    aftermath.clean_up(run)
     assert flows.branches(project) == {"main"}
 
 
@@ -161,7 +161,7 @@ def test_a_restore_that_did_not_come_is_asked_for_again(project, line, wire):
     wire.refuses("POST .*/restore$", 500, times=2)
     run = flows.restore(line[0])
     assert (run.status, _restores(wire)) == ("succeeded", 3)
-    services.clean_up(run)
+    aftermath.clean_up(run)
     assert flows.branches(project) == {"main"}
 
 
@@ -173,7 +173,7 @@ def test_what_a_failed_restore_kept_goes_with_the_next_that_succeeds(project, li
     wire.mend()
     flows.allow_connections(project.database_url, True)
     assert flows.branches(project) == {"main", "main (old)"}
-    services.clean_up(flows.restore(line[1]))
+    aftermath.clean_up(flows.restore(line[1]))
     assert flows.branches(project) == {"main"}
     kept.refresh_from_db()
     assert "kept" not in kept.state
@@ -223,7 +223,7 @@ def test_a_resumed_restore_is_not_done_twice(project, line, wire):
     wire.mend()
     run = flows.done(run)
     assert run.status == "succeeded"
-    services.clean_up(run)
+    aftermath.clean_up(run)
     assert flows.branches(project) == {"main"}
 
 

@@ -4,7 +4,7 @@ import httpx
 import psycopg
 import pytest
 
-from checkpoints import runs, services
+from checkpoints import aftermath, runs, services
 from checkpoints.models import Checkpoint, Project, Run
 from contacts import db
 from neon import service as neon
@@ -60,7 +60,7 @@ def test_the_old_project_is_deleted_only_afterwards_and_by_its_id(started):
     old = Project.objects.current(started)
     run = flows.start(started)
     assert flows.people(old, "v1").keys() == PEOPLE
-    services.clean_up(run)
+    aftermath.clean_up(run)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(old.database_url)
     assert flows.people(run.project).keys() == PEOPLE
@@ -72,7 +72,7 @@ def test_a_neon_that_refuses_changes_nothing(started, project, execute, wire):
     run = flows.start(started)
     assert run.status == "failed"
     assert run.error == "This Neon plan holds no more projects. Delete one or use a larger plan. Nothing was changed."
-    services.clean_up(run)
+    aftermath.clean_up(run)
     assert Project.objects.get(owner=started) == project
     assert flows.people(project).keys() == PEOPLE - {"Alan Turing"}
 
@@ -84,7 +84,7 @@ def test_what_was_made_before_a_failure_is_deleted_and_the_old_project_is_not(st
     assert [step.state for step in run.progress] == ["done", "done", "failed", "waiting"]
     assert flows.neon_projects(started) - {project.neon_project_id}
     wire.mend()
-    services.clean_up(run)
+    aftermath.clean_up(run)
     assert not flows.neon_projects(started) - {project.neon_project_id}
     assert flows.people(project).keys() == PEOPLE
 
@@ -111,7 +111,7 @@ def test_a_project_that_is_never_heard_of_is_deleted_too(newcomer, wire):
     assert wire.calls.count("POST /api/v2/projects") == 1
     wire.mend()
     assert len(flows.neon_projects(newcomer)) == 1
-    services.clean_up(run)
+    aftermath.clean_up(run)
     assert flows.neon_projects(newcomer) == set()
 
 
@@ -119,7 +119,7 @@ def test_an_old_project_that_was_deleted_behind_our_back_does_not_hold_it_up(sta
     neon.connect().delete_project(project.neon_project_id)
     run = flows.start(started)
     assert run.status == "succeeded"
-    services.clean_up(run)
+    aftermath.clean_up(run)
     assert flows.neon_projects(started) == {run.project.neon_project_id}
 
 
@@ -152,7 +152,7 @@ def test_an_app_database_that_is_down_is_said(newcomer, monkeypatch):
     flows.shut(made.uri)
     run = flows.done(run)
     assert run.error == "The app database does not answer right now. Try again in a moment. Nothing was changed."
-    services.clean_up(run)
+    aftermath.clean_up(run)
     assert flows.neon_projects(newcomer) == set()
 
 

@@ -32,9 +32,7 @@ def test_create_names_the_organisation_if_there_is_one(api, time):
 
     wire.client(time, org_id="org-still-sea-1").create_project("x")
 
-    assert json.loads(route.calls.last.request.content) == {
-        "project": {"name": "x", "org_id": "org-still-sea-1"}
-    }
+    assert json.loads(route.calls.last.request.content) == {"project": {"name": "x", "org_id": "org-still-sea-1"}}
 
 
 def test_create_without_a_stored_password_has_no_connection_string(api, client):

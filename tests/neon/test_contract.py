@@ -58,9 +58,10 @@ def name():
 @pytest.fixture(scope="module")
 def app(neon, name):
     """A project of its own, deleted at the end."""
-    made = neon.create_project(name)
-    yield made
-    neon.delete_project(made.project_id)
+    try:
+        yield neon.create_project(name)
+    finally:  # by name, as the answer to its creation may have been lost
+        neon.delete_project_named(name)
 
 
 @pytest.fixture
@@ -68,11 +69,13 @@ def snapshot(neon, app):
     """A snapshot of a table that says "old", which then says "new"; deleted again, for a plan may hold only one."""
     sql(app, "DROP TABLE IF EXISTS t")
     sql(app, "CREATE TABLE t AS SELECT 'old' AS world")
-    made = neon.snapshot(app.project_id, "contract")
-    sql(app, "UPDATE t SET world = 'new'")
-    yield made
-    neon.delete_snapshot(app.project_id, made.id)
-    neon.settle(app.project_id)
+    try:
+        made = neon.snapshot(app.project_id, "contract")
+        sql(app, "UPDATE t SET world = 'new'")
+        yield made
+    finally:
+        neon.delete_snapshot_named(app.project_id, "contract")
+        neon.settle(app.project_id)
 
 
 def sql(app, query):
@@ -185,12 +188,16 @@ def test_what_is_not_there_is_not_found(neon, app):
 
 
 def test_the_last_call_deletes_the_project(neon, name):
-    made = neon.create_project(f"{name}-doomed")
-    neon.delete_project(made.project_id)
-    with pytest.raises(NotFound):
-        neon.client.get_project(made.project_id)
-    neon.delete_project(made.project_id)
-    assert [row for row in neon.client.list_projects(search=f"{name}-doomed") if row.id == made.project_id] == []
+    doomed = f"{name}-doomed"
+    try:
+        made = neon.create_project(doomed)
+        neon.delete_project(made.project_id)
+        with pytest.raises(NotFound):
+            neon.client.get_project(made.project_id)
+        neon.delete_project(made.project_id)
+        assert [row for row in neon.client.list_projects(search=doomed) if row.id == made.project_id] == []
+    finally:
+        neon.delete_project_named(doomed)
 
 
 @pytest.mark.parametrize("neon", ["plane"], indirect=True)

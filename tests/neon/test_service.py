@@ -54,6 +54,7 @@ def test_create_project_makes_one_where_the_name_only_resembles(api, neon):
             Response(200, json=payloads.projects(payloads.project(name="checkpoints-7-0a1b2c3d-copy"))),
             Response(200, json=payloads.projects()),
         ]
+        * 2  # it looks again, as the earlier attempt may be at work
     )
     made = api.post("/projects").respond(201, json=payloads.created_project())
 
@@ -107,7 +108,7 @@ def test_snapshot_finds_the_one_of_an_earlier_attempt_once_it_is_done(api, neon)
 
 
 def test_snapshot_makes_one_where_no_earlier_attempt_came_through(api, neon):
-    api.get(OPERATIONS).mock(side_effect=[listing()])
+    api.get(OPERATIONS).mock(side_effect=[listing()] * 2)
     api.get(SNAPSHOTS).respond(json={"snapshots": []})
     api.get(BRANCHES).respond(json=payloads.branches(payloads.branch()))
     made = api.post(f"{BRANCHES}/{payloads.BRANCH}/snapshot").respond(json=payloads.created_snapshot())
@@ -142,7 +143,7 @@ def test_restore_that_an_earlier_attempt_did_is_not_done_again(api, neon):
 
 
 def test_restore_that_no_earlier_attempt_did_is_done(api, neon):
-    api.get(OPERATIONS).mock(side_effect=[listing()])
+    api.get(OPERATIONS).mock(side_effect=[listing()] * 2)
     api.get(BRANCHES).respond(json=payloads.branches(payloads.branch()))
     api.post(RESTORE).respond(json=payloads.restored("br-new"))
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from httpx import Response
 
-from neon import errors, service
+from neon import errors, waiting
 from neon.service import Neon
 from tests.neon import payloads, wire
 from tests.neon.payloads import listing
@@ -140,7 +140,7 @@ def test_trouble_that_persists_ends_after_four_tries(effect, neon, time, answer)
         effect.run(neon)
 
     assert caught.value.effect_unknown
-    assert effect.times == service.TRIES == 4
+    assert effect.times == waiting.TRIES == 4
     assert time.now - start < 10
 
 
@@ -212,7 +212,7 @@ def test_waits_between_tries_are_random_shares_of_ceilings_that_double(api, kind
     with pytest.raises(errors.ServerError):
         effect.run(Neon(client, clock=time.clock, sleep=time.sleep, random=lambda: next(shares)))
 
-    assert [seconds for seconds in time.slept if seconds != service.LOOK_FIRST] == [0.125, 0.5, 0.25]
+    assert [seconds for seconds in time.slept if seconds != waiting.LOOK_FIRST] == [0.125, 0.5, 0.25]
 
 
 def test_no_try_begins_after_the_deadline_of_the_flow(api, kind, client, time):
@@ -223,7 +223,7 @@ def test_no_try_begins_after_the_deadline_of_the_flow(api, kind, client, time):
     with pytest.raises(errors.ServerError):
         effect.run(Neon(client, clock=lambda: float(next(ticking)), sleep=time.sleep, random=lambda: 1.0))
 
-    assert effect.times < service.TRIES
+    assert effect.times < waiting.TRIES
 
 
 def test_a_restore_is_looked_for_only_when_the_operations_are_done(api, neon, time):
@@ -274,45 +274,18 @@ def test_a_project_that_is_found_but_failed_is_not_taken_for_one(api, neon):
         effect.run(neon)
 
 
-# A project that somebody deleted
+@pytest.mark.parametrize("kind", ["snapshot", "restore"])
+def test_a_project_that_the_lost_request_locks_is_looked_at_and_not_waited_for(api, neon, kind):
+    """To wait until it is free would be to ask twice: the first request is what locks it."""
+    effect = Effect(api, kind)
+    effect.before = [httpx.ReadTimeout, Response(423, json=payloads.error("locked"))]
+    looked = effect.read
 
-FLOWS = {
-    "connection_uri": lambda neon: neon.connection_uri(payloads.PROJECT),
-    "default_branch": lambda neon: neon.default_branch(payloads.PROJECT),
-    "snapshot": lambda neon: neon.snapshot(payloads.PROJECT, "x"),
-    "snapshot again": lambda neon: neon.snapshot(payloads.PROJECT, "x", lookup=True),
-    "restore": lambda neon: neon.restore(payloads.PROJECT, "snap-1", target_branch_id="br-1"),
-    "restore again": lambda neon: neon.restore(payloads.PROJECT, "snap-1", target_branch_id="br-1", lookup=True),
-    "settle": lambda neon: neon.settle(payloads.PROJECT),
-    "require_project": lambda neon: neon.require_project(payloads.PROJECT),
-}
+    def read(path):
+        effect.there = effect.times == 2  # it comes through only now
+        return looked(path)
 
+    effect.read = read
 
-@pytest.mark.parametrize("flow", FLOWS)
-def test_a_project_that_is_gone_is_told_from_what_is_missing_in_it(api, neon, time, flow):
-    api.route().respond(404, json=payloads.error("project not found"))
-
-    with pytest.raises(errors.ProjectGone) as caught:
-        FLOWS[flow](neon)
-
-    assert caught.value.status == 404
-    assert time.slept == []
-
-
-@pytest.mark.parametrize("flow", ["connection_uri", "default_branch", "snapshot", "restore", "settle"])
-def test_what_is_missing_in_a_project_that_is_there_does_not_make_it_gone(api, neon, flow):
-    api.get(P).respond(json={"project": payloads.project()})
-    api.route().respond(404, json=payloads.error("not found"))
-
-    with pytest.raises(errors.NotFound) as caught:
-        FLOWS[flow](neon)
-
-    assert not isinstance(caught.value, errors.ProjectGone)
-
-
-def test_a_key_that_may_not_look_does_not_make_a_project_gone(api, neon):
-    api.get(P).respond(401)
-    api.route().respond(404, json=payloads.error("not found"))
-
-    with pytest.raises(errors.Unauthorized):
-        neon.settle(payloads.PROJECT)
+    assert effect.run(neon) == MADE[kind]
+    assert effect.times == 2

@@ -20,6 +20,7 @@ from neon.errors import NeonError
 
 logger = logging.getLogger(__name__)
 
+MINUTES_MAX = 365 * 24 * 60
 BAR_WIDTH = 30
 BAR_SECONDS = 0.1
 
@@ -66,7 +67,10 @@ class Command(BaseCommand):
         except (NeonError, FlowError) as error:
             raise CommandError(error.sentence) from error
         except ProgrammingError as error:
-            raise CommandError("The meta database is not prepared. Run manage.py migrate.") from error
+            if isinstance(error.__cause__, psycopg.errors.UndefinedTable):
+                raise CommandError("The meta database is not prepared. Run manage.py migrate.") from error
+            logger.exception("The clean-up failed")
+            raise CommandError(UNFORESEEN) from error
         except (DatabaseError, OSError) as error:
             # The lines that may follow are the driver's advice.
             raise CommandError((str(error).strip() or type(error).__name__).splitlines()[0]) from error
@@ -81,8 +85,8 @@ class Command(BaseCommand):
             case "branches":
                 return cleanup.branches(cleanup.project_called(options["project"]))
             case _:
-                if options["older_than"] < 0:
-                    raise CommandError("--older-than takes a number of minutes.")
+                if not 0 <= options["older_than"] <= MINUTES_MAX:
+                    raise CommandError(f"--older-than takes a number of minutes from 0 to {MINUTES_MAX}, a year.")
                 return cleanup.orphans(
                     older_than=timedelta(minutes=options["older_than"]), all_gone=options["all_gone"]
                 )
@@ -136,7 +140,7 @@ class Command(BaseCommand):
             raise  # the meta database is away: nothing else would work either
         except Exception:
             logger.exception("%s could not be deleted", item.label)
-            return "Something unexpected went wrong; the log has it."
+            return UNFORESEEN
         return ""
 
     def _note(self, found: Found) -> None:
@@ -145,6 +149,7 @@ class Command(BaseCommand):
 
 
 NOTHING = "Found nothing to delete."
+UNFORESEEN = "Something unexpected went wrong; the log has it."
 
 
 class Bar:

@@ -5,7 +5,7 @@ from typing import Any, LiteralString
 
 from django.conf import settings
 
-from neon.local import cluster, store
+from neon.local import cluster, cursors, store
 from neon.local.cluster import Connection
 from neon.local.engine import copies, endpoints, operations, restores, roles, sweep
 from neon.local.engine.access import changing, looking
@@ -29,11 +29,12 @@ def page(
     with looking(project_id) as connection:
         rows = connection.execute(store.BRANCHES, [project_id]).fetchall()
     wanted = [row for row in rows if search in row["name"] or search in row["id"]]
-    wanted.sort(key=lambda row: (row[sort_by], row["id"]), reverse=not ascending)
-    ids = [row["id"] for row in wanted]
-    first = ids.index(cursor) + 1 if cursor in ids else len(ids) if cursor else 0
-    shown = wanted[first:][:limit]
-    return shown, shown[-1]["id"] if shown else None
+    wanted.sort(key=lambda row: cursors.place(row, sort_by), reverse=not ascending)
+    if cursor:  # its branch may be elsewhere in the order by now, or gone
+        last = cursors.read(cursor, sort_by, ascending=ascending)
+        wanted = [row for row in wanted if (cursors.place(row, sort_by) > last) is ascending and row["id"] != last[1]]
+    shown = wanted[:limit]
+    return shown, cursors.write(shown[-1], sort_by, ascending=ascending) if shown else None
 
 
 def count(project_id: str, search: str = "") -> int:
@@ -55,8 +56,12 @@ def create(
     protected: bool = False,
     expires_at: datetime | None = None,
     with_endpoint: bool = False,
-) -> tuple[Row, list[Row]]:
-    """Make a branch with what its parent holds now, the default branch unless another is named."""
+) -> Row:
+    """Make a branch with what its parent holds now, the default branch unless another is named.
+
+    Returns it with all that it comes with. Raises NotFound, Conflict, and Unprocessable if it is protected and has an
+    end.
+    """
     branch_id, endpoint_id = new_id("br-"), new_id("ep-")
     with changing(project_id) as connection:
         parent = _parent(connection, project_id, parent_id)
@@ -80,7 +85,14 @@ def create(
                 actions.append(("start_compute", branch_id, endpoint_id))
             begun = operations.begin(connection, project_id, actions)
             restores.fail(connection, branch_id, begun)
-        return store.branch(connection, project_id, branch_id), begun
+        endpoint = store.endpoint_of(connection, branch_id)
+        return {
+            "branch": store.branch(connection, project_id, branch_id),
+            "endpoints": [endpoint] if endpoint else [],
+            "databases": store.databases_of_branch(connection, branch_id),
+            "roles": store.roles_of_branch(connection, branch_id),
+            "operations": begun,
+        }
 
 
 def update(project_id: str, branch_id: str, changes: dict[str, Any]) -> Row:

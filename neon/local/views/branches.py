@@ -5,9 +5,10 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from neon.local import resources, wire
-from neon.local.engine import branches, databases, endpoints, roles, schemas
+from neon.local import cursors, resources, wire
+from neon.local.engine import branches, schemas
 from neon.local.errors import BadRequest, NotImplementedHere
+from neon.local.views.endpoints import check_kind
 from neon.local.wire import Answer
 
 LIST_LIMIT = 10000
@@ -29,7 +30,7 @@ def list_branches(request: HttpRequest, project_id: str) -> Answer:
         search=wire.text(request.GET, "search"),
         sort_by=sort_by,
         ascending=order == "asc",
-        cursor=wire.text(request.GET, "cursor"),
+        cursor=wire.text(request.GET, "cursor", longest=cursors.LENGTH),
         limit=wire.limit(request, LIST_LIMIT, LIST_LIMIT),
     )
     return HTTPStatus.OK, {
@@ -52,31 +53,30 @@ def create_branch(request: HttpRequest, project_id: str) -> Answer:
     """POST /projects/{project_id}/branches; without an endpoint unless one is asked for."""
     body = wire.body(request)
     wanted = wire.part(body, "branch")
+    wire.part(body, "annotation_value")  # the official CLI always sends an empty one
+    wire.refuse(body, "annotation_value", reason="keeps no annotations")
     wire.refuse(wanted, "parent_lsn", "parent_timestamp", "archived", reason=HISTORY)
     if wire.choice(wanted, "init_source", INIT_SOURCES, INIT_SOURCES[0]) != INIT_SOURCES[0]:
         raise NotImplementedHere("the local control plane makes branches with their parent's data only")
-    branch, operations = branches.create(
+    made = branches.create(
         project_id,
         name=wire.title(wanted, "name"),
         parent_id=wire.text(wanted, "parent_id"),
         protected=wire.flag(wanted, "protected"),
-        expires_at=wire.moment(wanted, "expires_at"),
+        expires_at=wire.end(wanted, "expires_at"),
         with_endpoint=_wants_endpoint(body.get("endpoints")),
     )
-    served = endpoints.of_project(project_id, branch["id"])
-    held = databases.of_branch(project_id, branch["id"])
-    members = roles.of_branch(project_id, branch["id"])
-    owners = {row["name"]: row for row in members}
+    owners = {row["name"]: row for row in made["roles"]}
     return HTTPStatus.CREATED, {
-        "branch": resources.branch(branch),
-        "endpoints": [resources.endpoint(row) for row in served],
-        "operations": resources.operations(operations),
-        "roles": [resources.role(row) for row in members],
-        "databases": [resources.database(row) for row in held],
+        "branch": resources.branch(made["branch"]),
+        "endpoints": [resources.endpoint(row) for row in made["endpoints"]],
+        "operations": resources.operations(made["operations"]),
+        "roles": [resources.role(row) for row in made["roles"]],
+        "databases": [resources.database(row) for row in made["databases"]],
         "connection_uris": [
             resources.connection_details(endpoint, row, owners[row["owner_name"]])
-            for endpoint in served
-            for row in held
+            for endpoint in made["endpoints"]
+            for row in made["databases"]
             if owners[row["owner_name"]]["login"]
         ],
     }
@@ -87,7 +87,9 @@ def _wants_endpoint(wanted: Any) -> bool:
         return False
     if not isinstance(wanted, list) or not all(isinstance(each, dict) for each in wanted):
         raise BadRequest("invalid request: endpoints must be a list of objects")
-    if [wire.choice(each, "type", resources.ENDPOINT_TYPES) for each in wanted] != [resources.ENDPOINT_TYPES[0]]:
+    for each in wanted:
+        check_kind(each)
+    if len(wanted) > 1:
         raise NotImplementedHere("the local control plane has one read_write endpoint per branch and no other")
     return True
 
@@ -109,7 +111,7 @@ def update_branch(request: HttpRequest, project_id: str, branch_id: str) -> Answ
     if wanted.get("protected") is not None:
         changes["protected"] = wire.flag(wanted, "protected")
     if "expires_at" in wanted:
-        changes["expires_at"] = wire.moment(wanted, "expires_at")
+        changes["expires_at"] = wire.end(wanted, "expires_at")
     branch = branches.update(project_id, branch_id, changes)
     return HTTPStatus.OK, {"branch": resources.branch(branch), "operations": []}
 

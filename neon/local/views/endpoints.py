@@ -11,6 +11,8 @@ from neon.local.resources import Row
 from neon.local.wire import Answer
 
 OPERATIONS_LIMIT_MAX = 1000
+# Of what an endpoint may be given, these need a cloud. How large it is, and in which region, has no meaning here.
+NEEDS_A_CLOUD = ("settings", "pooler_enabled", "disabled", "passwordless_access", "suspend_timeout_seconds")
 
 
 def list_endpoints(request: HttpRequest, project_id: str, branch_id: str = "") -> Answer:
@@ -23,11 +25,16 @@ def create_endpoint(request: HttpRequest, project_id: str) -> Answer:
     """POST /projects/{project_id}/endpoints."""
     wanted = wire.inside(request, "endpoint")
     branch_id = wire.needed(wanted, "branch_id")
-    if wire.choice(wanted, "type", resources.ENDPOINT_TYPES) != resources.ENDPOINT_TYPES[0]:
-        raise NotImplementedHere("the local control plane has one read_write endpoint per branch and no other")
-    wire.refuse(wanted, "settings", "pooler_enabled", "disabled", "passwordless_access", reason="runs on one machine")
+    check_kind(wanted)
     made = endpoints.create(project_id, branch_id, wire.title(wanted, "name", longest=64))
     return HTTPStatus.CREATED, _answer(made)
+
+
+def check_kind(wanted: wire.Wanted) -> None:
+    """Raise NotImplementedHere for an endpoint of a kind that the plane does not have, whoever makes it."""
+    if wire.choice(wanted, "type", resources.ENDPOINT_TYPES) != resources.ENDPOINT_TYPES[0]:
+        raise NotImplementedHere("the local control plane has one read_write endpoint per branch and no other")
+    wire.refuse(wanted, *NEEDS_A_CLOUD, reason="runs on one machine")
 
 
 def get_endpoint(request: HttpRequest, project_id: str, endpoint_id: str) -> Answer:

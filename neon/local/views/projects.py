@@ -1,24 +1,26 @@
 """Projects and the connection URIs that lead to them."""
 
 from http import HTTPStatus
-from typing import Any
 
 from django.http import HttpRequest
 
 from neon.local import resources, store, wire
 from neon.local.engine import databases, projects
-from neon.local.errors import BadRequest, NotImplementedHere
+from neon.local.errors import BadRequest, NotFound, NotImplementedHere
 from neon.local.wire import Answer
 
 LIST_LIMIT = 10
 LIST_LIMIT_MAX = 400
 PG_VERSIONS = range(14, 20)
-# Of the settings of a project, these need a cloud. How large a compute is, and in which region, has no meaning here.
+# Of the settings of a project, these need a cloud, and these of its default_endpoint_settings. How large a compute is
+# (the autoscaling limits), and in which region, has no meaning here.
 NEEDS_A_CLOUD = ("settings", "history_retention_seconds")
+ENDPOINTS_NEED_A_CLOUD = ("pg_settings", "pgbouncer_settings", "suspend_timeout_seconds")
 
 
 def list_projects(request: HttpRequest) -> Answer:
     """GET /projects; the cursor is the last project of the page, and comes even on the last page."""
+    _check_organisation(request.GET)
     rows = projects.page(
         search=wire.text(request.GET, "search"),
         cursor=wire.text(request.GET, "cursor"),
@@ -42,7 +44,10 @@ def create_project(request: HttpRequest) -> Answer:
     """POST /projects."""
     wanted = wire.inside(request, "project")
     branch = wire.part(wanted, "branch")
+    _check_organisation(wanted)
     _check_settings(wanted)
+    wire.part(branch, "annotations")
+    wire.refuse(branch, "annotations", reason="keeps no annotations")
     version = wanted.get("pg_version")
     if version is not None and version != store.version():
         if not isinstance(version, int) or version not in PG_VERSIONS:
@@ -107,6 +112,13 @@ def connection_uri(request: HttpRequest, project_id: str) -> Answer:
     return HTTPStatus.OK, {"uri": resources.connection_uri(found["endpoint"], found["database"], found["role"])}
 
 
-def _check_settings(wanted: Any) -> None:
-    for name in NEEDS_A_CLOUD:
-        wire.refuse(wanted, name, reason="runs on one machine")
+def _check_settings(wanted: wire.Wanted) -> None:
+    wire.refuse(wanted, *NEEDS_A_CLOUD, reason="runs on one machine")
+    of_endpoints = wire.part(wanted, "default_endpoint_settings")
+    wire.refuse(of_endpoints, *ENDPOINTS_NEED_A_CLOUD, reason="runs on one machine")
+
+
+def _check_organisation(wanted: wire.Wanted) -> None:
+    """Raise NotFound for any organisation: there is none, and clients name one only when they are told to."""
+    if wire.text(wanted, "org_id"):
+        raise NotFound("organization not found")

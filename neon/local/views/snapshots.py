@@ -17,7 +17,7 @@ def create_snapshot(request: HttpRequest, project_id: str, branch_id: str) -> An
     snapshot, operations = snapshots.create(
         *(project_id, branch_id, wire.text(wanted, "name")),
         slug=wire.text(wanted, "slug"),
-        expires_at=wire.moment(wanted, "expires_at"),
+        expires_at=wire.end(wanted, "expires_at"),
     )
     return HTTPStatus.OK, {
         "snapshot": resources.snapshot(snapshot),
@@ -37,7 +37,7 @@ def update_snapshot(request: HttpRequest, project_id: str, snapshot_id: str) -> 
     if name := wire.title(wanted, "name"):
         changes["name"] = name
     if "expires_at" in wanted:
-        changes["expires_at"] = wire.moment(wanted, "expires_at")
+        changes["expires_at"] = wire.end(wanted, "expires_at")
     return HTTPStatus.OK, {"snapshot": resources.snapshot(snapshots.update(project_id, snapshot_id, changes))}
 
 

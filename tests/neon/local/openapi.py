@@ -2,14 +2,18 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 from django.conf import settings
+from django.urls import resolve as find_view
 from jsonschema import Draft202012Validator, FormatChecker
+
+from neon.local.transport import URLCONF
 
 PATH = settings.BASE_DIR.parent / "shared" / "neon" / "openapi.json"
 NEEDED = pytest.mark.skipif(not PATH.exists(), reason="Neon's openapi.json is not beside the repository")
@@ -19,6 +23,32 @@ SAME_AS = {"/projects/shared": "/projects"}
 # What a server may answer to something that the description does not have.
 UNKNOWN = {404, 405, 501}
 NOT_SERVED = 501
+# What the plane may answer 501 to where it serves: a request that has one of these fields, at any depth of its body, or
+# in its query. They need a history, a cloud, or a second one of what one machine has once.
+BRANCH = "/projects/{project_id}/branches/{branch_id}"
+HISTORY = {"lsn", "timestamp"}
+PROJECT_FIELDS = {
+    *("settings", "history_retention_seconds"),
+    *("pg_settings", "pgbouncer_settings", "suspend_timeout_seconds"),
+}
+ENDPOINT_FIELDS = {
+    *("settings", "pooler_enabled", "disabled", "passwordless_access", "suspend_timeout_seconds"),
+    "type=read_only",
+}
+REFUSED = {
+    "POST /projects": {*PROJECT_FIELDS, "annotations", "pg_version", "store_passwords=false"},
+    "PATCH /projects/{project_id}": PROJECT_FIELDS,
+    "GET /projects/{project_id}/branches": {"include_deleted"},
+    "POST /projects/{project_id}/branches": {
+        *("parent_lsn", "parent_timestamp", "archived", "init_source=schema-only", "annotation_value"),
+        *("endpoints[1]", *ENDPOINT_FIELDS),
+    },
+    "POST /projects/{project_id}/endpoints": ENDPOINT_FIELDS,
+    f"POST {BRANCH}/restore": {"source_lsn", "source_timestamp"},
+    f"POST {BRANCH}/snapshot": HISTORY,
+    f"GET {BRANCH}/schema": {*HISTORY, "format=json"},
+    f"GET {BRANCH}/compare_schema": {*HISTORY, "base_lsn", "base_timestamp"},
+}
 WITHOUT_BODY = {204}
 formats = FormatChecker(formats=())
 
@@ -96,15 +126,53 @@ def operation(method: str, path: str) -> dict[str, Any] | None:
     return known.get(method.lower())
 
 
-def faults(method: str, path: str, status: int, headers: Mapping[str, str], content: bytes) -> list[str]:
-    """Return all that is wrong with the answer to a request for *path*; nothing if Neon could have given it."""
+def is_served(method: str, path: str) -> bool:
+    """Tell whether the plane has a view for such a request."""
+    return method in find_view(unquote(path.partition("?")[0]), urlconf=URLCONF).func.methods  # type: ignore[attr-defined]
+
+
+def may_be_refused(method: str, path: str, sent: bytes) -> bool:
+    """Tell whether a request is one that the plane cannot do, as the documentation says, and answers with 501."""
+    if not is_served(method, path):
+        return True
+    try:
+        body = json.loads(sent or b"null")
+    except (ValueError, RecursionError):
+        body = None
+    name = f"{method} {template(path)}"
+    refused = REFUSED.get(name, set())
+    if name == f"POST {BRANCH}/restore":  # from another branch only
+        refused = refused | {f"source_branch_id={unquote(path.split('/')[-2])}"}
+    query = dict(parse_qsl(urlsplit(path).query))
+    return not refused.isdisjoint([*_fields(query), *_fields(body)])
+
+
+def _fields(value: Any) -> Iterator[str]:
+    """Yield the fields at every depth: "name", of those with a word for a value "name=value", of lists "name[0]"."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            if isinstance(inner, str | bool):
+                yield f"{name}={inner}" if isinstance(inner, str) else f"{name}={json.dumps(inner)}"
+            for place, _ in enumerate(inner if isinstance(inner, list) else ()):
+                yield f"{name}[{place}]"
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _fields(inner)
+
+
+def faults(
+    method: str, path: str, status: int, headers: Mapping[str, str], content: bytes, *, sent: bytes = b""
+) -> list[str]:
+    """Return all that is wrong with the answer to a request for *path* with a body; nothing if Neon could give it."""
     name = template(path)
     described = operation(method, name) if name else None
     if described is None:
         allowed = UNKNOWN
     else:
         allowed = {status for status in described["responses"] if status.isdigit()}
-        allowed = {*map(int, allowed), NOT_SERVED, *(range(400, 500) if "4XX" in described["responses"] else ())}
+        allowed = {*map(int, allowed), *(range(400, 500) if "4XX" in described["responses"] else ())}
+        if status == NOT_SERVED and may_be_refused(method, path, sent):
+            allowed.add(NOT_SERVED)
     where = f"{method} {path} {status}: "
     if status not in allowed:
         return [f"{where}no such status here: {content[:500]!r}"]

@@ -25,10 +25,15 @@ def test_the_person_owns_every_project(http, project):
     assert project.did("GET", "")["project"]["owner_id"] == http.get("users/me").json()["id"]
 
 
-def test_there_is_no_organisation_and_asking_for_one_changes_nothing(http, project):
+def test_there_is_no_organisation_and_none_is_found(http, project):
     assert http.get("users/me/organizations").json() == {"organizations": []}
-    found = http.get("projects", params={"org_id": "org-any-thing-12345678", "search": project.id}).json()
-    assert [row["id"] for row in found["projects"]] == [project.id]
+    wanted = {"org_id": "org-any-thing-12345678"}
+    for answer in (
+        http.get("projects", params={**wanted, "search": project.id}),
+        http.post("projects", json={"project": {**wanted, "name": "organised"}}),
+    ):
+        assert (answer.status_code, answer.json()["message"]) == (404, "organization not found")
+    assert http.get("projects", params={"search": "organised"}).json()["projects"] == []
 
 
 def test_there_is_one_region_and_projects_are_in_it(http, project):
@@ -57,6 +62,10 @@ def test_a_key_is_needed_all_the_same(http, path):
         {"history_retention_seconds": 3600},
         {"store_passwords": False},
         {"pg_version": 14},
+        {"branch": {"annotations": {"who": "ada"}}},
+        {"default_endpoint_settings": {"pg_settings": {"work_mem": "1MB"}}},
+        {"default_endpoint_settings": {"pgbouncer_settings": {"default_pool_size": "5"}}},
+        {"default_endpoint_settings": {"suspend_timeout_seconds": 300}},
     ],
 )
 def test_a_project_that_needs_a_cloud_is_not_made(http, project):

@@ -7,7 +7,7 @@ from tests.neon.local import plane
 HUGE = "x" * 3_000_000  # more than Django reads
 TEXTS = [5, 1.5, True, ["a"], {"a": "b"}, "\ud800", "a\0b", "x" * 300, HUGE]
 FLAGS = [0, 1, "true", "no", [], {}, HUGE]
-TIMES = [5, True, "tomorrow", "2099-13-01T00:00:00Z", "\ud800", [], {}, HUGE]
+TIMES = [5, True, "tomorrow", "2020-01-01T00:00:00Z", "2099-13-01T00:00:00Z", "\ud800", [], {}, HUGE]
 OBJECTS = [5, "x", True, [], HUGE]
 NEEDED = [None, ""]
 BRANCH = "/branches/{branch_id}"
@@ -18,13 +18,18 @@ FIELDS = [
     ("POST", "", {"project": {}}, ["project", "pg_version"], ["18", True, 3, 99, 10**30, [], {}, HUGE]),
     ("POST", "", {"project": {}}, ["project", "store_passwords"], FLAGS),
     ("POST", "", {"project": {}}, ["project", "branch"], OBJECTS),
+    ("POST", "", {"project": {}}, ["project", "org_id"], ["org-no-such-12345678", *TEXTS]),
+    ("POST", "", {"project": {}}, ["project", "default_endpoint_settings"], OBJECTS),
+    ("POST", "", {"project": {"branch": {}}}, ["project", "branch", "annotations"], OBJECTS),
     *(
         ("POST", "", {"project": {"branch": {}}}, ["project", "branch", name], ["", *TEXTS])
         for name in ("name", "database_name", "role_name")
     ),
     ("PATCH", "/", {"project": {}}, ["project"], [None, *OBJECTS]),
     ("PATCH", "/", {"project": {}}, ["project", "name"], ["", *TEXTS]),
+    ("PATCH", "/", {"project": {}}, ["project", "default_endpoint_settings"], OBJECTS),
     ("POST", "/branches", {"branch": {}}, ["branch"], OBJECTS),
+    ("POST", "/branches", {}, ["annotation_value"], OBJECTS),
     ("POST", "/branches", {"branch": {}}, ["branch", "name"], ["", *TEXTS]),
     ("POST", "/branches", {"branch": {}}, ["branch", "parent_id"], TEXTS),
     ("POST", "/branches", {"branch": {}}, ["branch", "protected"], FLAGS),

@@ -69,6 +69,9 @@ def test_it_is_had_by_its_id_and_in_lists(project, endpoint):
         ({"name": "x" * 65}, 400),
         ({"settings": {"pg_settings": {"work_mem": "1MB"}}}, 501),
         ({"disabled": True}, 501),
+        ({"suspend_timeout_seconds": 300}, 501),
+        ({"suspend_timeout_seconds": -1}, 501),
+        ({"suspend_timeout_seconds": 0, "disabled": False, "settings": {}}, 422),
     ],
 )
 def test_a_second_or_an_unknown_kind_is_refused(lasting, more, status):

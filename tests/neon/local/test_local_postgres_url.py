@@ -130,6 +130,28 @@ def refusal(url):
         ("postgresql:///postgres", "LOCAL_POSTGRES_URL has to name a user and one host, and not a socket's folder."),
         ("postgresql://ada@%2Ftmp/x", "LOCAL_POSTGRES_URL has to name a user and one host, and not a socket's folder."),
         ("postgresql://ada@a,b/x", "LOCAL_POSTGRES_URL has to name a user and one host, and not a socket's folder."),
+        *(
+            (
+                f"postgresql://ada@a/x?{said}",
+                f"LOCAL_POSTGRES_URL has a parameter that the router cannot honour: {name}.",
+            )
+            for name, said in {
+                "sslcert": "sslcert=s3cret.pem",
+                "sslkey": "sslmode=require&sslkey=s3cret.key",
+                "sslrootcert": "sslmode=verify-full&sslrootcert=system",
+                "gssencmode": "gssencmode=require",
+                "channel_binding": "channel_binding=require",
+                "hostaddr": "hostaddr=127.0.0.1",
+            }.items()
+        ),
+        (
+            "postgresql://ada@a/x?require_auth=password",
+            "LOCAL_POSTGRES_URL asks for other log-ins than the router's, which are scram-sha-256.",
+        ),
+        (
+            "postgresql://ada@a/x?sslmode=verify-full",
+            "LOCAL_POSTGRES_URL has to name the file of certificates to verify by, as sslrootcert.",
+        ),
     ],
 )
 def test_a_url_that_will_not_do_is_one_sentence(url, sentence):

@@ -206,7 +206,11 @@ def test_a_second_one_on_the_same_data_is_refused(first, folder):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"host": "0.0.0.0"}, "--host lets other machines in: choose a key for them with --api-key."),
+        ({"host": "192.0.2.1"}, "--host lets other machines in: choose a key for them with --api-key."),
+        *(
+            ({"host": host, "api_key": KEY}, "--host takes an address that clients can connect to, not ")
+            for host in ("0.0.0.0", "::", "0", "0:0:0:0:0:0:0:0", "::ffff:0.0.0.0", "")
+        ),
         ({"port": 0}, "--port takes a number from 1 to 65535."),
         ({"api_key": ""}, "--api-key takes a key that is not empty."),
         ({"operation_seconds": -1.0}, "--operation-seconds takes a number from 0 to 86400."),
@@ -231,7 +235,7 @@ def test_a_bad_option_is_refused(options, sentence, settings):
 
 
 def test_a_host_of_ones_own_needs_a_key_of_ones_own(settings):
-    options = {"host": "0.0.0.0", "port": 8901, "api_key": None, "operation_seconds": 2.0, "faults": False}
+    options = {"host": "192.0.2.1", "port": 8901, "api_key": None, "operation_seconds": 2.0, "faults": False}
     settings.NEON_LOCAL_API_KEY_GIVEN = True
     settings.NEON_LOCAL_OPERATION_SECONDS = 0
     neon_local.Command()._apply(options)
@@ -241,7 +245,7 @@ def test_a_host_of_ones_own_needs_a_key_of_ones_own(settings):
 def test_a_refusal_is_one_line(tmp_path):
     refused = Command(tmp_path / "data", "--host", "0.0.0.0")
     assert refused.ended() == 1
-    assert refused.output == "CommandError: --host lets other machines in: choose a key for them with --api-key.\n"
+    assert refused.output == "CommandError: --host takes an address that clients can connect to, not 0.0.0.0.\n"
 
 
 def test_a_server_that_will_not_do_is_one_sentence(tmp_path):
@@ -305,3 +309,34 @@ def test_a_port_of_an_endpoint_that_is_taken_is_exchanged_for_another(second, fo
         finally:
             third.kill()
     assert Path(folder, "tls", "key.pem").stat().st_mode & 0o777 == 0o600
+
+
+def has_ipv6():
+    """Tell whether this machine can be reached by IPv6, at least by itself."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
+def test_an_address_of_ipv6_leads_to_the_api_and_to_the_databases(second, folder, project):
+    command = Command(folder, "--host", "::1", "--api-key", KEY, "--operation-seconds", "0").announced()
+    try:
+        assert command.url == f"http://[::1]:{command.port}/api/v2"
+        with command.client() as client:
+            names = {"database_name": "neondb", "role_name": "neondb_owner"}
+            uri = client.get(f"projects/{project.id}/connection_uri", params=names).json()["uri"]
+            (endpoint,) = client.get(f"projects/{project.id}/endpoints").json()["endpoints"]
+            made = client.post("projects", json={"project": {"name": "new"}}).json()
+        assert f"@{endpoint['host']}/neondb" in uri
+        assert endpoint["host"].startswith("[::1]:")
+        (details,) = made["connection_uris"]
+        assert details["connection_parameters"]["host"] in details["connection_uri"]
+        with psycopg.connect(uri) as connection:
+            assert connection.execute("TABLE kept").fetchone() == (1,)
+        with psycopg.connect(details["connection_uri"], sslmode="require") as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        command.kill()

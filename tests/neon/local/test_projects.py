@@ -81,6 +81,34 @@ def test_a_project_without_a_name_is_named_after_its_id(http):
     assert made["name"] == made["id"]
 
 
+SIZES = {"autoscaling_limit_min_cu": 0.25, "autoscaling_limit_max_cu": 4, "suspend_timeout_seconds": 0}
+
+
+def test_how_large_its_computes_are_has_no_meaning_here(http, project):
+    wanted = {"default_endpoint_settings": {**SIZES, "pg_settings": {}}, "branch": {"annotations": {}}, "org_id": ""}
+    made = http.post("projects", json={"project": wanted})
+    assert made.status_code == 201, made.text
+    http.delete(f"projects/{made.json()['project']['id']}")
+    project.did("PATCH", "", json={"project": {"default_endpoint_settings": SIZES}})
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"settings": {"allowed_ips": {"ips": ["127.0.0.1"]}}},
+        {"history_retention_seconds": 3600},
+        {"default_endpoint_settings": {"pg_settings": {"work_mem": "1MB"}}},
+        {"default_endpoint_settings": {"pgbouncer_settings": {"default_pool_size": "5"}}},
+        {"default_endpoint_settings": {"suspend_timeout_seconds": 300}},
+    ],
+)
+def test_a_change_that_needs_a_cloud_is_refused_and_changes_nothing(project, wanted):
+    before = project.did("GET", "")
+    answer = project.call("PATCH", "", json={"project": {"name": "cloud", **wanted}})
+    assert answer.status_code == 501
+    assert project.did("GET", "") == before
+
+
 def test_projects_are_listed_page_by_page_and_found_by_name(http, project, other):
     seen, cursor = [], ""
     while (page := http.get("projects", params={"limit": 1, "cursor": cursor}).json())["projects"]:

@@ -124,5 +124,30 @@ def test_an_answer_is_one_that_neon_could_give(world, method, path, data):
     request = data.draw(arbitrary.requests(method, path, world.known()))
     note(f"{request}")
     answer = world.ask(request)
-    asked = answer.request.url.raw_path.decode()
-    assert openapi.faults(request.method, asked, answer.status_code, answer.headers, answer.content) == []
+    asked, sent = answer.request.url.raw_path.decode(), request.content or b""
+    assert openapi.faults(request.method, asked, answer.status_code, answer.headers, answer.content, sent=sent) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "allowed"),
+    [
+        ("GET", "/projects/p/permissions", b"", True),
+        ("PATCH", "/projects/p/endpoints/e", b"{}", True),
+        ("GET", "/projects?limit=3", b"", False),
+        ("POST", "/projects", b'{"project": {"settings": {"quota": {}}}}', True),
+        ("POST", "/projects", b'{"project": {"name": "settings"}}', False),
+        ("POST", "/projects/p/endpoints", b'{"endpoint": {"type": "read_only"}}', True),
+        ("POST", "/projects/p/endpoints", b'{"endpoint": {"type": "read_write"}}', False),
+        ("POST", "/projects/p/branches", b'{"endpoints": [{"type": "read_write"}, {"type": "read_write"}]}', True),
+        ("POST", "/projects/p/branches", b'{"endpoints": [{"type": "read_write"}]}', False),
+        ("POST", "/projects/p/branches/b/snapshot?timestamp=now", b"", True),
+        ("POST", "/projects/p/branches/b/snapshot?name=timestamp", b"", False),
+        ("POST", "/projects/p/branches/b/restore", b'{"source_branch_id": "b"}', True),
+        ("POST", "/projects/p/branches/b/restore", b'{"source_branch_id": "c"}', False),
+    ],
+)
+def test_not_implemented_is_an_answer_only_to_what_is_not_served_or_is_refused(method, path, sent, allowed):
+    refusal = b'{"request_id": "r", "code": "", "message": "not here"}'
+    headers = {"content-type": "application/json"}
+    found = openapi.faults(method, openapi.PREFIX + path, 501, headers, refusal, sent=sent)
+    assert (found == []) is allowed, found

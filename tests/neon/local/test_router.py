@@ -3,37 +3,17 @@
 import hashlib
 import os
 import socket
-import struct
 import threading
 import time
 from contextlib import closing
 from urllib.parse import urlsplit
 
-import httpx
 import psycopg
 import pytest
-from django.conf import settings
 
-from neon.local import cluster, postgres, scram, server, store
-from neon.local.startup import Refusal, read_parameters
+from neon.local import cluster, postgres, store
 from tests.neon.local import plane
-
-SSL_REQUEST = struct.pack("!ii", 8, 80877103)
-
-
-@pytest.fixture(scope="module")
-def served():
-    """The plane, served by this process."""
-    with server.serving("127.0.0.1", 0) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def api(served):
-    """An HTTP client of it."""
-    headers = {"Authorization": f"Bearer {settings.NEON_LOCAL_API_KEY}"}
-    with httpx.Client(base_url=served.url, headers=headers, timeout=30) as client:
-        yield client
+from tests.neon.local.packets import say, startup
 
 
 @pytest.fixture(scope="module")
@@ -72,25 +52,6 @@ def sessions(project):
 
 def port_of(project):
     return urlsplit(project.uri).port
-
-
-def say(port, *packets):
-    """Send packets to the port and return all that comes back."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
-        for packet in packets:
-            client.sendall(packet)
-        heard = b""
-        try:
-            while piece := client.recv(4096):
-                heard += piece
-        except ConnectionResetError:
-            pass
-        return heard
-
-
-def startup(**parameters):
-    content = b"".join(f"{name}\0{value}\0".encode() for name, value in parameters.items()) + b"\0"
-    return struct.pack("!ii", len(content) + 8, 3 << 16) + content
 
 
 def test_the_uri_has_neons_names_and_the_endpoints_own_port(project, api):
@@ -149,15 +110,6 @@ def test_what_is_not_there_is_refused_with_neons_names(project, wrong, sentence,
 def test_names_in_the_cluster_do_not_work_on_a_port(project):
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         project.connect(user=plane.memory("SELECT physical_name FROM roles")[0]["physical_name"])
-
-
-def test_a_refusal_has_postgres_codes(project):
-    port = port_of(project)
-    heard = say(port, startup(user="nobody", database="neondb"))
-    assert heard.startswith(b"E")
-    assert b"SFATAL\0VFATAL\0C28P01\0" in heard
-    assert b"C0A000\0" in say(port, struct.pack("!ii", 8, 2 << 16))
-    assert b"C08P01\0" in say(port, struct.pack("!ii", 10, 3 << 16) + b"x\0")
 
 
 def test_without_a_database_it_is_the_one_called_like_the_user(project):
@@ -284,25 +236,6 @@ def test_an_endpoint_without_a_port_gets_one_that_accepts_at_once_however_many_a
     assert plane.memory("SELECT port FROM ports WHERE endpoint_id = 'ep-new'") == [{"port": ports[0]}]
 
 
-@pytest.mark.parametrize(
-    "packets",
-    [
-        [b"GET / HTTP/1.1\r\n\r\n"],
-        [struct.pack("!ii", 10_001, 3 << 16)],
-        [struct.pack("!ii", -1, 3 << 16)],
-        [SSL_REQUEST + startup(user="neondb_owner")],  # in the clear, to be taken for what comes encrypted
-        [startup(user="neondb_owner", database="neondb"), b"p" + struct.pack("!i", 2**31 - 1)],
-        [startup(user="neondb_owner", database="neondb"), b"Q\0\0\0\x05\0"],
-        [startup(user="neondb_owner", database="neondb"), b"p\0\0\0\x08abcd"],
-    ],
-)
-def test_nonsense_is_cut_off_and_harms_nobody(project, packets, caplog):
-    heard = say(port_of(project), *packets)
-    assert b"neondb_owner" not in heard.replace(b'for user "neondb_owner"', b"")
-    assert project.sql("SELECT 1") == [(1,)]
-    assert not caplog.records
-
-
 def test_fifty_connections_at_once(project):
     failures = []
 
@@ -318,87 +251,3 @@ def test_fifty_connections_at_once(project):
     for thread in threads:
         thread.join()
     assert failures == []
-
-
-# SCRAM by itself: the example of RFC 7677, and what must be refused.
-
-RFC = {
-    "client": "rOprNGfwEbeRWgbNEkqO",
-    "server": "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
-    "salt": "W22ZaJ0SNY7soEsUEjb6gQ==",
-    "proof": "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
-    "answer": b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
-}
-
-
-@pytest.fixture
-def exchange(monkeypatch):
-    """The server's side of the RFC's example, after its challenge."""
-    salted = hashlib.pbkdf2_hmac("sha256", b"pencil", scram.b64decode(RFC["salt"]), 4096)
-    stored = hashlib.sha256(scram._sign(salted, "Client Key")).digest()
-    monkeypatch.setattr(scram, "_nonce", lambda: RFC["server"])
-    made = scram.Server(scram.Verifier(4096, RFC["salt"], stored, scram._sign(salted, "Server Key")), None)
-    challenge = made.challenge(scram.MECHANISM, f"n,,n=user,r={RFC['client']}".encode())
-    assert challenge == f"r={RFC['client']}{RFC['server']},s={RFC['salt']},i=4096".encode()
-    return made
-
-
-def final(header="biws", nonce=RFC["client"] + RFC["server"], proof=RFC["proof"]):
-    return f"c={header},r={nonce},p={proof}".encode()
-
-
-def test_the_example_of_the_rfc_is_accepted(exchange):
-    answer, _ = exchange.accept(final())
-    assert answer == RFC["answer"]
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        final(header="eSws"),
-        final(nonce=RFC["client"]),
-        final(proof="AAAA"),
-        final(proof="B" + RFC["proof"][1:]),
-        final(proof="!"),
-        b"",
-        b"\xff",
-    ],
-)
-def test_any_other_proof_is_refused(exchange, message):
-    with pytest.raises(scram.Refused):
-        exchange.accept(message)
-
-
-@pytest.mark.parametrize(
-    ("channel", "mechanism", "binding"),
-    [
-        (b"hash", scram.MECHANISM, "y"),  # the client was told that we cannot bind, and we can
-        (b"hash", scram.PLUS, "n"),
-        (b"hash", scram.PLUS, "p=tls-unique"),
-        (None, scram.PLUS, scram.BINDING),
-        (None, "PLAIN", "n"),
-        (None, scram.MECHANISM, "n,a=somebody"),
-    ],
-)
-def test_a_channel_is_bound_as_offered_or_not_at_all(channel, mechanism, binding):
-    exchange = scram.Server(scram.Verifier(1, "c2FsdA==", b"0" * 32, b"1" * 32), channel)
-    with pytest.raises(scram.Refused):
-        exchange.challenge(mechanism, f"{binding},,n=,r=abc".encode())
-
-
-def test_keys_are_in_no_repr():
-    verifier = scram.Verifier.parse("SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy")
-    assert "stored" not in repr(verifier)
-    with pytest.raises(scram.Refused):
-        scram.Verifier.parse("md5d41d8cd98f00b204e9800998ecf8427e")
-
-
-@pytest.mark.parametrize("content", [b"", b"\0\0\0", b"user\0", b"user\0a\0", b"user\0a", b"\0a\0\0"])
-def test_a_malformed_startup_packet_is_refused(content):
-    with pytest.raises(Refusal):
-        read_parameters(content)
-
-
-def test_a_startup_packet_may_be_empty_or_have_empty_values():
-    assert read_parameters(b"\0") == {}
-    assert read_parameters(b"user\0a\0options\0\0\0") == {b"user": b"a", b"options": b""}

@@ -1,5 +1,8 @@
 """Snapshots' ends, names and slugs."""
 
+import time
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from neon.local.engine import upkeep
@@ -70,15 +73,29 @@ def test_an_end_is_set_moved_and_removed(project):
     assert "expires_at" not in patch(project, snapshot_id, expires_at=None)
     upkeep.run()
     assert names(project) == ["t"]
-    patch(project, snapshot_id, expires_at=PAST)
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    assert "expires_at" in patch(project, snapshot_id, expires_at=soon.isoformat())
+    time.sleep(max(0, (soon - datetime.now(UTC)).total_seconds()))
     assert names(project) == []
+
+
+@pytest.mark.parametrize("where", ["params", "json"])
+def test_an_end_that_has_passed_is_refused(project, path, where):
+    snapshot_id = project.snapshot("s")
+    for answer in (
+        project.call("POST", path, **{where: {"name": "past", "expires_at": PAST}}),
+        project.call("PATCH", f"/snapshots/{snapshot_id}", json={"snapshot": {"name": "past", "expires_at": PAST}}),
+    ):
+        assert answer.status_code == 400
+        assert "expires_at must be in the future" in answer.json()["message"]
+    assert names(project) == ["s"]
 
 
 def test_expired_ones_count_neither_for_the_limit_nor_for_the_slug(project, path, settings):
     settings.NEON_LOCAL_SNAPSHOT_LIMIT = 1
     made = project.did("POST", path, params={"slug": "one"})["snapshot"]
     assert project.call("POST", path).status_code == 422
-    patch(project, made["id"], expires_at=PAST)
+    plane.memory("UPDATE snapshots SET expires_at = %s WHERE id = %s RETURNING id", [PAST, made["id"]])
     assert project.did("POST", path, params={"slug": "one"})["snapshot"]["slug"] == "one"
 
 

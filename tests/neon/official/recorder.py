@@ -24,9 +24,9 @@ class Recorder:
         self.passed = 0
         self._faults: list[str] = []
 
-    def note(self, method: str, path: str, status: int, headers: dict[str, str], content: bytes) -> None:
+    def note(self, method: str, path: str, sent: bytes, status: int, headers: dict[str, str], content: bytes) -> None:
         """Remember an exchange; without the description there is nothing to hold it against."""
-        faults = openapi.faults(method, path, status, headers, content) if openapi.PATH.exists() else []
+        faults = openapi.faults(method, path, status, headers, content, sent=sent) if openapi.PATH.exists() else []
         with self._mutex:
             self.passed += 1
             self._faults += faults
@@ -71,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
         finally:
             plane.close()
         headers = {name.lower(): value for name, value in answer.getheaders()}
-        recorder.note(self.command, self.path, answer.status, headers, content)
+        recorder.note(self.command, self.path, body, answer.status, headers, content)
         self.send_response_only(answer.status)
         for name, value in headers.items():
             if name not in HOP_BY_HOP:

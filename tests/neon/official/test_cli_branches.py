@@ -3,6 +3,9 @@
 import psycopg
 import pytest
 
+# What the door of a deleted branch says, while it is still there and then.
+CLOSED = "has been deleted|Connection refused"
+
 
 @pytest.fixture(scope="module")
 def project_id(official):
@@ -55,7 +58,7 @@ def test_a_branch_without_compute_gets_one_later(official, project_id, branches)
     assert endpoint["host"] in address
     assert run(address, "SELECT text FROM note ORDER BY 1") == ["first", "second"]
     branches("delete", "cold")
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(psycopg.OperationalError, match=CLOSED):
         run(address, "SELECT 1")
 
 
@@ -99,7 +102,7 @@ def test_restore_to_the_head_of_the_parent(official, project_id, branches, notes
 
 def test_a_point_in_time_is_refused_and_changes_nothing(official, project_id, branches, notes):
     said = official.refused("branches", "restore", "draft", "^self@2026-01-01T00:00:00Z", "--project-id", project_id)
-    assert said.strip()
+    assert "keeps no history" in said
     assert notes("draft") == ["first"]
 
 
@@ -117,11 +120,12 @@ def test_delete_takes_a_branch_and_what_connects_to_it(official, project_id, bra
     address = official.uri(project_id, "draft")
     assert branches("delete", "draft")["name"] == "draft"
     assert "draft" not in official.branches(project_id)
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(psycopg.OperationalError, match=CLOSED):
         run(address, "SELECT 1")
 
 
 def test_the_default_branch_is_not_deleted(official, project_id, branches, notes):
     name = official.default(project_id)["name"]
-    assert official.refused("branches", "delete", name, "--project-id", project_id).strip()
+    said = official.refused("branches", "delete", name, "--project-id", project_id)
+    assert "cannot delete the default branch" in said
     assert notes(name) == ["first"]

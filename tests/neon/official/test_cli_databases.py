@@ -89,7 +89,7 @@ def test_a_deleted_database_is_gone(neon):
     address = uri(neon, "--database-name", "library", "--role-name", "reader")
     assert neon("databases", "delete", "library")["name"] == "library"
     assert names(neon("databases", "list")) == {"neondb"}
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(psycopg.OperationalError, match='database "library" does not exist'):
         psycopg.connect(address)
 
 
@@ -97,7 +97,7 @@ def test_a_deleted_role_is_gone(neon):
     address = uri(neon, "--role-name", "reader")
     assert neon("roles", "delete", "reader")["name"] == "reader"
     assert names(neon("roles", "list")) == {"neondb_owner"}
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(psycopg.OperationalError, match='password authentication failed for user "reader"'):
         psycopg.connect(address)
 
 

@@ -68,7 +68,7 @@ def test_a_deleted_project_is_gone_and_comes_back_with_its_rows(official, made, 
     project_id = made["project"]["id"]
     query(uri, "CREATE TABLE kept AS SELECT 1 AS number")
     assert official.neon("projects", "delete", project_id)["id"] == project_id
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(psycopg.OperationalError, match='password authentication failed for user "clerk"'):
         query(uri, "SELECT 1")
     assert project_id not in {project["id"] for project in official.neon("projects", "list")["projects"]}
     assert "not found" in official.refused("projects", "get", project_id)

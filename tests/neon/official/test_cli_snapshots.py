@@ -130,4 +130,5 @@ def test_a_new_project_has_no_schedule(app):
 
 def test_a_schedule_is_refused_because_there_is_no_cloud(app):
     arguments = ("snapshots", "schedule", "set", "--frequency", "daily", "--hour", "3", "--project-id", app.id)
-    assert app.official.refused(*arguments).strip()
+    assert "not part of the local control plane" in app.official.refused(*arguments)
+    assert app.neon("snapshots", "schedule", "get") == []

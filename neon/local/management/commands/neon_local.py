@@ -61,6 +61,9 @@ class Command(BaseCommand):
         """Check the options and let them take the place of settings, in this process."""
         if not 1 <= options["port"] <= 65535:
             raise CommandError("--port takes a number from 1 to 65535.")
+        if _is_wildcard(options["host"]):  # which would stand in the connection strings
+            wrong = options["host"] or "an empty one"
+            raise CommandError(f"--host takes an address that clients can connect to, not {wrong}.")
         if options["api_key"] == "":
             raise CommandError("--api-key takes a key that is not empty.")
         if not (_is_loopback(options["host"]) or options["api_key"] or settings.NEON_LOCAL_API_KEY_GIVEN):
@@ -104,6 +107,16 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _is_wildcard(host: str) -> bool:
+    """Tell whether a host stands for all of this machine's addresses, in whichever spelling."""
+    try:
+        found = socket.getaddrinfo(host or "0", None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False  # not one of ours at all, which is said when it is to be listened on
+    addresses = [ipaddress.ip_address(where[0]) for *_, where in found]
+    return any((getattr(address, "ipv4_mapped", None) or address).is_unspecified for address in addresses)
 
 
 def _free_port(host: str, wanted: int) -> int | None:
