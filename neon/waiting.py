@@ -28,10 +28,10 @@ T = TypeVar("T")
 
 # Operations take seconds, a cold region or a large snapshot some minutes; after that it is better to say so.
 FLOW_DEADLINE = 300.0
-# A look costs one of 700 requests a minute, so the looks grow apart; a wait is at most an eighth too long.
+# A look costs one of 700 requests a minute, so the looks grow apart; a wait is at most a twelfth too long.
 LOOK_FIRST = 0.05
 LOOK_LAST = 1.0
-LOOK_SHARE = 8
+LOOK_SHARE = 12
 # How often an effect is asked for, or looked for, when the answers are unclear. A request whose connection was lost
 # may still be at work in Neon: to look too soon would be to ask twice.
 TRIES = 4

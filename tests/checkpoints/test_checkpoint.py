@@ -234,6 +234,7 @@ def test_the_number_of_queries_does_not_grow_with_the_timeline(
     assert page.one("nav", class_="timeline").words.count("Add more") == 29
 
 
+@pytest.mark.speed
 def test_both_databases_are_read_at_the_same_time(owner, head, monkeypatch):
     read, context, threads = queries.db.read, pages.access.unfinished_run, set()
 

@@ -162,8 +162,12 @@ def test_a_signal_stops_everything_in_time(terminated):
     assert seconds < 5
 
 
-def test_the_second_run_is_ready_sooner_and_keeps_the_project(first, second):
+@pytest.mark.speed
+def test_the_second_run_is_ready_sooner(second):
     assert second.seconds < 5
+
+
+def test_the_second_run_keeps_the_project(first, second):
     assert second.checkpoint == first.checkpoint
     assert "Starting" not in second.output
 

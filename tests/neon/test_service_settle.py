@@ -40,15 +40,15 @@ def until(time: wire.Time, seconds: float) -> Callable[[Request], Response]:
     return lambda request: listing("running" if time.now < end else "finished")
 
 
-# A look every 0.05 s up to 0.4 s, then each an eighth further on up to 8 s, then one a second.
-@pytest.mark.parametrize(("seconds", "most_looks"), [(0.04, 1), (0.4, 9), (1.2, 18), (5, 30), (60, 87)])
+# A look every 0.05 s up to 0.6 s, then each a twelfth further on up to 12 s, then one a second.
+@pytest.mark.parametrize(("seconds", "most_looks"), [(0.04, 1), (0.4, 9), (1.2, 22), (5, 40), (60, 100)])
 def test_settle_looks_ever_less_often_and_ends_soon_after_the_operation(api, neon, time, seconds, most_looks):
     route = api.get(OPERATIONS).mock(side_effect=until(time, seconds))
     start = time.now
 
     neon.settle(payloads.PROJECT, handed("running"))
 
-    assert time.now - start - seconds <= min(max(seconds / 8, 0.05), 1) + 1e-6
+    assert time.now - start - seconds <= min(max(seconds / 12, 0.05), 1) + 1e-6
     assert time.slept == sorted(time.slept)
     assert time.slept[0] == 0.05
     assert max(time.slept) <= 1
