@@ -67,7 +67,7 @@ def suspend(project_id: str, endpoint_id: str) -> tuple[Row, list[Row]]:
     """Put an endpoint to sleep: its connections end, and the next one wakes it."""
     with changing(project_id) as connection:
         endpoint = _endpoint(connection, project_id, endpoint_id)
-        cluster.end_sessions(connection, _databases(connection, endpoint["branch_id"]))
+        cluster.end_sessions(connection, store.served_of_branch(connection, endpoint["branch_id"]))
         with connection.transaction():
             connection.execute(
                 "UPDATE endpoints SET suspended_at = clock_timestamp(), updated_at = clock_timestamp() WHERE id = %s",
@@ -81,7 +81,7 @@ def restart(project_id: str, endpoint_id: str) -> tuple[Row, list[Row]]:
     """End an endpoint's connections and leave it awake."""
     with changing(project_id) as connection:
         endpoint = _endpoint(connection, project_id, endpoint_id)
-        cluster.end_sessions(connection, _databases(connection, endpoint["branch_id"]))
+        cluster.end_sessions(connection, store.served_of_branch(connection, endpoint["branch_id"]))
         with connection.transaction():
             wake(connection, endpoint_id)
             names = ("suspend_compute", "start_compute")
@@ -98,7 +98,7 @@ def delete(project_id: str, endpoint_id: str) -> tuple[Row, list[Row]] | None:
         except NotFound:
             return None
         branch = store.branch(connection, project_id, endpoint["branch_id"])
-        with cluster.closed(connection, _databases(connection, branch["id"])), connection.transaction():
+        with cluster.closed(connection, store.served_of_branch(connection, branch["id"])), connection.transaction():
             copies.retire_branch(connection, branch)
             connection.execute("DELETE FROM endpoints WHERE id = %s", [endpoint_id])
             begun = operations.begin(connection, project_id, [("suspend_compute", branch["id"], endpoint_id)])
@@ -119,12 +119,8 @@ def _notice_awake(connection: Connection, project_id: str) -> None:
     for row in connection.execute(
         "SELECT id, branch_id FROM endpoints WHERE project_id = %s AND suspended_at IS NOT NULL", [project_id]
     ).fetchall():
-        if cluster.sessions(connection, _databases(connection, row["branch_id"])):
+        if cluster.sessions(connection, store.served_of_branch(connection, row["branch_id"])):
             wake(connection, row["id"])
-
-
-def _databases(connection: Connection, branch_id: str) -> list[str]:
-    return [row["physical_name"] for row in store.databases_of_branch(connection, branch_id)]
 
 
 def _endpoint(connection: Connection, project_id: str, endpoint_id: str) -> Row:

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from neon.local import cluster, passwords, store
 from neon.local.cluster import Connection
-from neon.local.engine import leftovers, operations, restores
+from neon.local.engine import endpoints, leftovers, operations, restores
 from neon.local.engine.access import changing, looking
 from neon.local.errors import Locked, Unprocessable
 from neon.local.ids import new_id
@@ -37,10 +37,7 @@ def create(name: str = "", *, branch: str = "", database: str = "", role: str = 
                 "INSERT INTO branches (id, project_id, name, is_default) VALUES (%s, %s, %s, true)",
                 [branch_id, project_id, branch or DEFAULT_BRANCH],
             )
-            connection.execute(
-                "INSERT INTO endpoints (id, project_id, branch_id) VALUES (%s, %s, %s)",
-                [endpoint_id, project_id, branch_id],
-            )
+            endpoints.insert(connection, project_id, branch_id, endpoint_id)
             connection.execute(
                 "INSERT INTO roles (project_id, name, physical_name, password) VALUES (%s, %s, %s, %s)",
                 [project_id, role, physical_role, passwords.encrypt(password)],

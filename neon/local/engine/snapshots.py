@@ -111,7 +111,10 @@ def restore(
             actions = [("timeline_unarchive", target["id"], None), ("create_branch", branch_id, None)]
             actions += [("start_compute", branch_id, served["id"])] if served else []
             begun = operations.begin(connection, project_id, actions)
-            (restores.schedule if finalize else restores.fail)(connection, branch_id, begun)
+            if finalize:
+                restores.schedule(connection, branch_id, begun)
+            else:
+                restores.fail(connection, branch_id, begun)
         if not operations.fail_at(begun):  # else the branch goes with the next look, and the answer still has it
             restores.finish_due(connection, project_id)
         endpoint = store.endpoint_of(connection, branch_id) or served
