@@ -3,15 +3,16 @@
 from contextlib import suppress
 from typing import TypeAlias
 
-from checkpoints import services
+from checkpoints import safety, services
+from checkpoints.errors import FlowError
 from checkpoints.models import Run
 from contacts import schema
 from contacts.errors import AppDatabaseError, Unavailable
 from neon import service as neon
-from neon.errors import NeonError, ProjectGone
+from neon.errors import NeonError, PlanLimit, ProjectGone
 
 # What a run can fail of; each has its sentence for people.
-Expected: TypeAlias = NeonError | AppDatabaseError | services.FlowError
+Expected: TypeAlias = NeonError | AppDatabaseError | FlowError
 
 
 def cause(run: Run, error: Expected) -> Expected:
@@ -30,7 +31,9 @@ def remedy(run: Run, cause: Exception) -> Run.Remedy:
     """Say what a person can do about a failed run."""
     if _is_bereft(run, cause):
         return Run.Remedy.START
-    return cause.remedy if isinstance(cause, services.FlowError) else Run.Remedy.RETRY
+    if isinstance(cause, PlanLimit) and cause.limit == "snapshots" and run.project:
+        return Run.Remedy.ROOM
+    return cause.remedy if isinstance(cause, FlowError) else Run.Remedy.RETRY
 
 
 def undo(run: Run, cause: Exception) -> str:
@@ -44,12 +47,18 @@ def undo(run: Run, cause: Exception) -> str:
             return "Nothing was changed."
         case Run.Kind.ADVANCE:
             return _undo_advance(run)
+        case Run.Kind.DELETE:
+            return _undo_delete(run)
         case _:
             return _undo_restore(run)
 
 
 def clean_up(run: Run) -> None:
-    """Delete in Neon what a finished run left behind: what it replaced, or made in vain; a second time is harmless."""
+    """Save what a finished run replaced, and delete in Neon what it left behind or made in vain; raises NeonError.
+
+    A second time is harmless.
+    """
+    safety.save(run)
     leftover = run.state.get("leftover", {})
     for project_id in leftover.get("projects", []):
         neon.connect().delete_project(project_id)
@@ -57,6 +66,7 @@ def clean_up(run: Run) -> None:
         neon.connect().delete_project_named(name)
     for project_id, branch_id in leftover.get("branches", []):
         neon.connect().delete_branch(project_id, branch_id)
+    safety.drop_snapshots(run)
     for project_id, name in leftover.get("snapshot_names", []):
         neon.connect().delete_snapshot_named(project_id, name)
     run.state.pop("leftover", None)
@@ -83,6 +93,12 @@ def _undo_advance(run: Run) -> str:
     return "The database is as it was."
 
 
+def _undo_delete(run: Run) -> str:
+    if run.state.get("leftover"):
+        return "The checkpoint is gone; its snapshot is deleted as soon as that is possible."
+    return "Nothing was deleted."
+
+
 def _undo_restore(run: Run) -> str:
     """Find out on which side of the swap the restore failed, and record it."""
     project, target, before = run.project, run.target, run.state.get("branch_id")
@@ -92,8 +108,7 @@ def _undo_restore(run: Run) -> str:
         neon.connect().settle(project.neon_project_id)  # what is still under way decides it
         if neon.connect().default_branch(project.neon_project_id).id == before:
             return "The database is as it was."
-        services.move_head(project, target)
-        run.state["kept"] = before
-        return "The database that was replaced is kept in Neon until a restore succeeds."
+        services.settle_swapped(run, project, target, before)
+        return "The database is at the checkpoint now, and what it held before is being saved."
     run.state["unsure"] = before
     return "It is not known whether the database was restored; trying again makes sure."

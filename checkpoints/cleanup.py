@@ -18,7 +18,8 @@ from django.db.models import Count, Q, TextField
 from django.db.models.functions import Cast, Left
 from django.utils import timezone
 
-from checkpoints import runs, services
+from checkpoints import locks, runs, services
+from checkpoints.errors import FlowError
 from checkpoints.models import Checkpoint, Project, Run
 from neon import service as neon
 from neon.types import Branch
@@ -28,7 +29,9 @@ PROJECT_NAME = re.compile(rf"{services.PROJECT_PREFIX}-\d+-([0-9a-f]{{8}})")
 LEFTOVERS = {
     "projects": "the project that it replaced",
     "project_names": "the project that it made in vain",
+    "replaced": "the branch that it replaced, to be saved",
     "branches": "the branch that it replaced",
+    "snapshots": "the snapshot of a checkpoint that it deleted",
     "snapshot_names": "the snapshot that it made in vain",
 }
 # How many of Neon's projects are compared with the rows at once: a page of theirs.
@@ -37,7 +40,7 @@ BATCH = 400
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something to delete; ``delete`` raises NeonError or services.FlowError where that does not work."""
+    """Something to delete; ``delete`` raises NeonError or FlowError where that does not work."""
 
     label: str
     delete: Callable[[], None] = field(repr=False)
@@ -52,7 +55,7 @@ class Found:
     notes: Sequence[str] = ()
 
 
-class AtWork(services.FlowError):
+class AtWork(FlowError):
     """An action is at work on what should be deleted."""
 
     def __init__(self) -> None:
@@ -78,7 +81,7 @@ def orphans(*, older_than: timedelta, all_gone: bool = False) -> Found:
     which nobody is, counts as abandoned.
     """
     old = Run.objects.unfinished().select_related("owner").filter(created_at__lte=timezone.now() - older_than)
-    abandoned = [run for run in old.order_by("created_at") if not runs.is_at_work(run)]
+    abandoned = [run for run in old.order_by("created_at") if not locks.is_executed(run.pk)]
     unreferenced, known = _compare_with_neon()
     busy = Run.objects.unfinished().exclude(pk__in=[run.pk for run in abandoned]).values("owner")
     gone, notes = _gone(known, busy_owners={row["owner"] for row in busy}, all_gone=all_gone)
@@ -116,6 +119,9 @@ def branches(project: Project) -> Found:
     every = {branch.id: branch for branch in neon.connect().branches(project.neon_project_id)}
     _refuse_while_at_work(project.owner_id)
     kept = {id for branch in every.values() if branch.default for id in _line(branch, every)}
+    kept |= (
+        unsaved := {run.state["leftover"]["replaced"][1] for run in Run.objects.with_unsaved(project)} & every.keys()
+    )
     doomed = sorted(
         (branch for branch in every.values() if branch.id not in kept),
         key=lambda branch: len(_line(branch, every)),
@@ -124,8 +130,10 @@ def branches(project: Project) -> Found:
     items = [
         Item(f"branch {branch.name} ({branch.id})", partial(_delete_branch, project, branch.id)) for branch in doomed
     ]
-    names = ", ".join(every[id].name for id in kept if not every[id].default)
-    return Found(len(items), items, [f"The default branch was made from {names}, which stays."] if names else [])
+    notes = [f"The branch {every[id].name} stays until what it holds is saved." for id in unsaved]
+    names = ", ".join(every[id].name for id in kept - unsaved if not every[id].default)
+    notes += [f"The default branch was made from {names}, which stays."] if names else []
+    return Found(len(items), items, notes)
 
 
 def project_called(wanted: str) -> Project:
@@ -135,9 +143,9 @@ def project_called(wanted: str) -> Project:
         query |= Q(pk=UUID(wanted))
     found = list(Project.objects.select_related("owner", "head").filter(query)[:2])
     if not found:
-        raise services.FlowError(f"This site has no project {wanted}.")
+        raise FlowError(f"This site has no project {wanted}.")
     if len(found) > 1:
-        raise services.FlowError(f"There are several projects {wanted}. Give the id of one of them.")
+        raise FlowError(f"There are several projects {wanted}. Give the id of one of them.")
     return found[0]
 
 
@@ -243,7 +251,7 @@ def _gone(known: set[str], *, busy_owners: set[int], all_gone: bool) -> tuple[li
 
 
 def _refuse(sentence: str) -> None:
-    raise services.FlowError(sentence)
+    raise FlowError(sentence)
 
 
 def _forget_project(project: Project) -> None:
@@ -282,9 +290,7 @@ def _forget_checkpoint(checkpoint: Checkpoint) -> None:
     with transaction.atomic():
         project = Project.objects.select_for_update().filter(pk=checkpoint.project_id).first()
         if project and project.head_id != checkpoint.pk:
-            checkpoint.refresh_from_db(fields=["parent"])  # which may have gone the same way
-            checkpoint.children.update(parent=checkpoint.parent_id)
-            checkpoint.delete()
+            checkpoint.forget()
 
 
 def _delete_branch(project: Project, branch_id: str) -> None:

@@ -3,15 +3,16 @@
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from django.db import IntegrityError, InterfaceError, OperationalError, connections, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
-from checkpoints import aftermath, services
+from checkpoints import aftermath, locks, services
+from checkpoints.errors import FlowError, Gone
 from checkpoints.models import Checkpoint, Project, Run, Step, plan
 from contacts.errors import AppDatabaseError
 from neon.errors import NeonError
@@ -22,35 +23,47 @@ VERBS = {
     Run.Kind.START: services.start,
     Run.Kind.ADVANCE: services.advance,
     Run.Kind.RESTORE: services.restore,
+    Run.Kind.UNDO: services.undo,
+    Run.Kind.DELETE: services.delete,
 }
 LOOK_SECONDS = 0.01
+# Whoever has executed a run queues its clean-up, and gives up its lock only then.
+RELEASE_SECONDS = 5
 
 
 def begin(
-    *, owner: Any, kind: Run.Kind, project: Project | None = None, target: Checkpoint | None = None, queue: bool = True
+    *,
+    owner: Any,
+    kind: Run.Kind,
+    project: Project | None = None,
+    target: Checkpoint | None = None,
+    queue: bool = True,
+    **facts: Any,
 ) -> Run:
     """Return a new run of the owner's, queued for a worker, or the unfinished one that the owner already has.
 
-    A constraint settles double clicks: of two that come at once, one gets the other's run. Raises services.Gone when
-    project or target was deleted since the caller looked.
+    *facts* are what the person has decided: the checkpoint to ``prune``, to leave what is replaced ``unsaved``, the
+    run that an undo ``undoes``. A constraint settles double clicks: of two that come at once, one gets the other's
+    run. Raises Gone when project or target was deleted since the caller looked.
     """
+    new = {"owner": owner, "kind": kind, "project": project, "target": target, "steps": plan(kind), "state": facts}
     while True:
         try:
             with transaction.atomic():
-                run = Run.objects.create(owner=owner, kind=kind, project=project, target=target, steps=plan(kind))
+                run = Run.objects.create(**new)
                 if queue:
                     enqueue("execute", run)
                 return run
         except IntegrityError as error:
             if "one_unfinished_run_per_owner" not in str(error):
-                raise services.Gone("That project or checkpoint is gone.") from error
+                raise Gone("That project or checkpoint is gone.") from error
             if unfinished := Run.objects.unfinished().filter(owner=owner).first():
                 return unfinished  # else it has just finished, and the way is free
 
 
 def execute(run_id: uuid.UUID, listener: Callable[[Step], None] | None = None) -> None:
     """Execute a run to its end, unless somebody else is at it or it has ended."""
-    with _lock(run_id) as held:
+    with locks.run(run_id) as held:
         run = Run.objects.select_related("owner", "project", "target").filter(pk=run_id).first()
         if not held or run is None or run.is_finished:
             return
@@ -58,7 +71,7 @@ def execute(run_id: uuid.UUID, listener: Callable[[Step], None] | None = None) -
         run.begin()
         try:
             VERBS[Run.Kind(run.kind)](run)
-        except (NeonError, AppDatabaseError, services.FlowError) as error:
+        except (NeonError, AppDatabaseError, FlowError) as error:
             cause = aftermath.cause(run, error)
             logger.warning("Run %s failed: %s", run.pk, cause)
             _fail(run, cause, cause.sentence, detail=f"{type(cause).__name__}: {cause}")
@@ -78,30 +91,19 @@ def resume() -> None:
 
 
 def clean_up(run_id: uuid.UUID) -> None:
-    """Delete in Neon what a finished run left."""
-    run = Run.objects.with_leftovers().filter(pk=run_id).first()
-    if run:
-        aftermath.clean_up(run)
-
-
-def is_at_work(run: Run) -> bool:
-    """Tell whether some process executes a run; a look at its lock, as to take it might make a worker pass it by."""
-    with connections["default"].cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
-            " WHERE datname = current_database() AND locktype = 'advisory' AND granted AND objsubid = 1"
-            " AND (classid::bigint << 32) | objid::bigint = hashtextextended(%s, 0))",
-            [f"run {run.pk}"],
-        )
-        return bool(cursor.fetchone()[0])
+    """Save what a finished run replaced, and delete in Neon what it left."""
+    with locks.run(run_id, seconds=RELEASE_SECONDS) as held:
+        run = Run.objects.with_leftovers().select_related("project", "target", "origin").filter(pk=run_id).first()
+        if held and run:
+            aftermath.clean_up(run)
 
 
 def give_up(run_id: uuid.UUID) -> bool:
     """End an unfinished run as failed, with what it left to be cleaned up; False when some process is at it."""
-    with _lock(run_id) as held:
+    with locks.run(run_id) as held:
         run = Run.objects.select_related("owner", "project", "target").filter(pk=run_id).first()
         if held and run and not run.is_finished:
-            cause = services.FlowError("Nobody finished this action, so it was given up.")
+            cause = FlowError("Nobody finished this action, so it was given up.")
             _fail(run, cause, cause.sentence, detail="given up")
         return held
 
@@ -142,22 +144,3 @@ def _fail(run: Run, cause: Exception, sentence: str, detail: str) -> None:
         logger.exception("Run %s could not be undone", run.pk)
         outcome = "It is not known what it had changed by then; trying again makes sure."
     run.fail(f"{sentence} {outcome}", detail=detail, remedy=aftermath.remedy(run, cause))
-
-
-@contextmanager
-def _lock(run_id: uuid.UUID) -> Iterator[bool]:
-    """Hold the run's advisory lock on a session of its own, which ends with this process whatever happens."""
-    connection = connections.create_connection("default")
-    name = [f"run {run_id}"]
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", name)
-            held = cursor.fetchone()[0]
-            try:
-                yield held
-            finally:
-                if held:  # the server notices a closed session only later, and until then the run would seem at work
-                    with suppress(OperationalError, InterfaceError):
-                        cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", name)
-    finally:
-        connection.close()

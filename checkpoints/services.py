@@ -1,62 +1,27 @@
-"""Start, advance and restore: where the meta database, an app database and Neon meet.
+"""Start, advance, restore, undo and delete: where the meta database, an app database and Neon meet.
 
 Each is plain sequential code over a run. A step that an earlier attempt finished is skipped; one that it only began is
 repeated, and every step can be. Network and app database work stays outside transactions of the meta database.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from django.db import transaction
 
 import contacts.versions
-from checkpoints.models import Attempt, Checkpoint, Project, Run
+from checkpoints import changes, locks, safety
+from checkpoints.errors import BeingEdited, FlowError, Gone, LastPrompt, Moved, NothingToUndo, NotRestored
+from checkpoints.models import Checkpoint, Project, Run
 from contacts import db, schema
 from contacts.fingerprint import Fingerprint, compare, take
 from neon import service as neon
 from neon.errors import NeonError
+from neon.types import Snapshot
 
 PROJECT_PREFIX = "checkpoints"
-
-
-class FlowError(Exception):
-    """An action cannot be done, for a reason that lies in the data; ``sentence`` is for people."""
-
-    remedy = Run.Remedy.RETRY
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-
-
-class Moved(FlowError):
-    """The app database is no longer at the checkpoint that the action started from."""
-
-    remedy = Run.Remedy.NONE
-
-    def __init__(self) -> None:
-        super().__init__("The database has moved to another checkpoint in the meantime.")
-
-
-class Gone(FlowError):
-    """The project or checkpoint that the action is about was deleted in the meantime."""
-
-    remedy = Run.Remedy.NONE
-
-
-class LastPrompt(FlowError):
-    """No prompt follows the one that the database is at."""
-
-    remedy = Run.Remedy.NONE
-
-    def __init__(self) -> None:
-        super().__init__("That was the last prompt.")
-
-
-class NotRestored(FlowError):
-    """The restored database is not what its checkpoint recorded."""
-
-    def __init__(self) -> None:
-        super().__init__("The restored database differs from its checkpoint.")
+# As long as an edit that is under way may take: to connect, and its statement.
+EDIT_SECONDS = db.CONNECT_SECONDS + db.STATEMENT_SECONDS
 
 
 def start(run: Run) -> None:
@@ -78,7 +43,8 @@ def start(run: Run) -> None:
             schema.apply(uri, version)
     with run.step("snapshot") as attempt:
         if attempt:
-            _snapshot(run, attempt, neon_project_id, uri)
+            take = neon.connect().snapshot
+            _snapshot(run, uri, lambda: take(neon_project_id, str(run.pk), lookup=attempt.again))
     with transaction.atomic(), run.step("record"):
         replaced = Project.objects.filter(owner=run.owner)
         if any(project.pk != run.project_id for project in replaced):  # not the one that was agreed to
@@ -104,44 +70,114 @@ def advance(run: Run) -> None:
         raise LastPrompt
     with run.step("apply") as attempt:
         if attempt:
+            safety.require_room(run, project, "the next checkpoint")
             if "columns" not in run.state:
                 run.remember(columns=sorted(schema.contact_columns(project.database_url)))
             schema.apply(project.database_url, version)
     with run.step("snapshot") as attempt:
         if attempt:
-            _snapshot(run, attempt, project.neon_project_id, project.database_url)
+            _snapshot(run, project.database_url, lambda: safety.snapshot(project, str(run.pk), lookup=attempt.again))
     with transaction.atomic(), run.step("record"):
         _record(run, project, version, parent=head)
 
 
 def restore(run: Run) -> None:
-    """Put the app database back to the run's target, prove it, and leave the replaced branch to be cleaned up."""
-    project, target = _project_of(run), run.target
+    """Put the app database back to the run's target, prove it, and leave what was there to be saved and deleted."""
+    _return(run, _project_of(run))
+
+
+def undo(run: Run) -> None:
+    """Put the app database back to what the last restore replaced, which is another restore, and can be undone."""
+    project = _project_of(run)
+    with run.step("save") as attempt:
+        if attempt:
+            safety.save_all(project)
+            undone = Run.objects.undoable(project)
+            if undone is None or str(undone.pk) != run.state.get("undoes", str(undone.pk)):
+                raise NothingToUndo
+            run.target = undone.way_back
+            run.save(update_fields=["target"])
+    _return(run, project)
+
+
+def delete(run: Run) -> None:
+    """Delete the run's target, checkpoint and snapshot; its children become its parent's."""
+    project = _project_of(run)
+    with run.step("forget") as attempt:
+        if attempt:
+            safety.save_all(project)  # which may want to be its child
+            doomed, run.target = run.target, None
+            if doomed:
+                safety.forget(run, doomed)
+    with run.step("snapshot") as attempt:
+        if attempt:
+            safety.drop_snapshots(run)
+    run.succeed(project.head)
+
+
+def _return(run: Run, project: Project) -> None:
+    target = run.target
     if target is None:
         raise Gone("That checkpoint is gone.")
     _find_out(project)
+    with run.step("look") as attempt:
+        if attempt:
+            _look(run, project)
     with run.step("restore") as attempt:
         if attempt:
             if "branch_id" not in run.state:
                 run.remember(branch_id=neon.connect().default_branch(project.neon_project_id).id)
-            neon.connect().restore(
-                project.neon_project_id,
-                target.snapshot_id,
-                target_branch_id=run.state["branch_id"],
-                lookup=attempt.again,
-            )
+            with locks.swap(project.pk, seconds=EDIT_SECONDS) as alone:
+                if not alone:
+                    raise BeingEdited
+                neon.connect().restore(
+                    project.neon_project_id,
+                    target.snapshot_id,
+                    target_branch_id=run.state["branch_id"],
+                    lookup=attempt.again,
+                )
             db.forget(project.database_url)
     with run.step("verify") as attempt:
         if attempt and target.fingerprint:
-            difference = compare(project.database_url, Fingerprint.from_json(target.fingerprint))
-            # Not the sequences: Postgres logs them 32 values ahead, so on Neon a restored one may have jumped.
-            if difference.schema_changed or difference.tables:
-                raise NotRestored
+            _verify(project, target)
     with transaction.atomic(), run.step("record"):
         move_head(project, target)
-        kept = _kept_branches(project)
-        run.state["leftover"] = {"branches": [[project.neon_project_id, id] for id in (run.state["branch_id"], *kept)]}
+        leave_replaced(run, project, run.state["branch_id"])
         run.succeed(target)
+
+
+def _look(run: Run, project: Project) -> None:
+    """Find out whether what is there differs from its head; raises NoRoom when it could not be saved then."""
+    run.origin = project.head
+    found = changes.look(project)
+    if found and not run.state.get("unsaved"):
+        safety.require_room(run, project, "to save what has changed here")
+    run.state["differs"] = bool(found)
+    if found.difference and found.difference.now:
+        run.state["fingerprint"] = found.difference.now.to_json()
+    run.save(update_fields=["origin"])
+
+
+def _verify(project: Project, target: Checkpoint) -> None:
+    difference = compare(project.database_url, Fingerprint.from_json(target.fingerprint))
+    # Not the sequences: Postgres logs them 32 values ahead, so on Neon a restored one may have jumped.
+    if not (difference.schema_changed or difference.tables):
+        return
+    if target.kind != Checkpoint.Kind.SAFETY:
+        raise NotRestored
+    # What was saved may hold more than the look before the swap saw. Unknown, it is saved again whenever it is left.
+    target.fingerprint = {}
+    target.save(update_fields=["fingerprint"])
+
+
+def leave_replaced(run: Run, project: Project, branch_id: str) -> None:
+    """Leave the branch that a restore replaced to be saved, unless it is agreed that it is not, and deleted."""
+    left = run.state.setdefault("leftover", {})
+    branch = [project.neon_project_id, branch_id]
+    if run.state.get("unsaved"):
+        left["branches"] = [*left.get("branches", []), branch]
+    else:
+        left["replaced"] = branch
 
 
 def differs(project: Project, head: Checkpoint) -> bool:
@@ -193,12 +229,11 @@ def _project_of(run: Run) -> Project:
     return run.project
 
 
-def _snapshot(run: Run, attempt: Attempt, neon_project_id: str, uri: str) -> None:
+def _snapshot(run: Run, uri: str, snapshot: Callable[[], Snapshot]) -> None:
     """Take fingerprint and snapshot as a pair; without a fingerprint when somebody wrote between the two."""
     if "fingerprint" not in run.state:
         run.remember(fingerprint=take(uri).to_json())
-    snapshot = neon.connect().snapshot(neon_project_id, str(run.pk), lookup=attempt.again)
-    run.state["snapshot_id"] = snapshot.id
+    run.state["snapshot_id"] = snapshot().id
     if compare(uri, Fingerprint.from_json(run.state["fingerprint"])):
         run.state["fingerprint"] = {}
 
@@ -224,17 +259,16 @@ def _find_out(project: Project) -> None:
     for run in Run.objects.filter(project=project, state__has_key="unsure").select_related("target"):
         before = run.state.pop("unsure")
         neon.connect().settle(project.neon_project_id)
-        if neon.connect().default_branch(project.neon_project_id).id != before:
-            run.state["kept"] = before
-            if run.target:
-                move_head(project, run.target)
+        if run.target and neon.connect().default_branch(project.neon_project_id).id != before:
+            settle_swapped(run, project, run.target, before)
         run.save(update_fields=["state"])
 
 
-def _kept_branches(project: Project) -> list[str]:
-    """Return the branches that failed restores replaced, and take note that they can go."""
-    kept = []
-    for run in Run.objects.filter(project=project, state__has_key="kept"):
-        kept.append(run.state.pop("kept"))
-        run.save(update_fields=["state"])
-    return kept
+def settle_swapped(run: Run, project: Project, target: Checkpoint, branch_id: str) -> None:
+    """Record that a restore which failed has swapped all the same; what it replaced is saved whatever it was."""
+    with transaction.atomic():
+        move_head(project, target)
+        run.result = target
+        run.state["differs"] = True
+        leave_replaced(run, project, branch_id)
+        run.save(update_fields=["result", "state"])

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from checkpoints.views import actions, contacts, pages
+from checkpoints.views import actions, contacts, manage, pages
 
 contact = [
     path("", contacts.contact, name="contact"),
@@ -14,6 +14,10 @@ checkpoint: list[URLPattern | URLResolver] = [
     path("", pages.checkpoint, name="checkpoint"),
     path("restore/", actions.restore, name="restore"),
     path("advance/", actions.advance, name="advance"),
+    path("changes/", manage.changes, name="changes"),
+    path("rename/", manage.rename, name="rename"),
+    path("pin/", manage.pin, name="pin"),
+    path("delete/", manage.delete, name="delete"),
     path("contacts/", contacts.contact_add, name="contacts"),
     path("contacts/<uuid:id>/", include(contact)),
 ]
@@ -21,6 +25,7 @@ checkpoint: list[URLPattern | URLResolver] = [
 run = [
     path("", pages.run, name="run"),
     path("retry/", actions.run_retry, name="run_retry"),
+    path("undo/", actions.run_undo, name="run_undo"),
 ]
 
 urlpatterns = [

@@ -62,6 +62,8 @@ FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[SECRET_KEY, *
 NEON_API_KEY = env.str("NEON_API_KEY", default="")
 NEON_API_URL = env.str("NEON_API_URL", default="https://console.neon.tech/api/v2")
 NEON_ORG_ID = env.str("NEON_ORG_ID", default="")
+# How many of the checkpoints that restores save by themselves each project keeps.
+SAFETY_CHECKPOINTS = env.int("SAFETY_CHECKPOINTS", default=5)
 NEON_LOCAL = env.bool("NEON_LOCAL", default=LOCAL)
 NEON_LOCAL_API_KEY = env.str("NEON_LOCAL_API_KEY", default="")
 NEON_LOCAL_API_KEY_GIVEN = bool(NEON_LOCAL_API_KEY)

@@ -11,7 +11,7 @@ was made from or returned to, never with one from another branch of the tree.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from typing import Any
 
@@ -60,6 +60,7 @@ class Fingerprint:
     sequences: dict[str, int | None]
     horizon: int
     in_progress: tuple[int, ...] = ()
+    columns: dict[str, list[str]] = field(default_factory=dict)  # of each table; empty where it was not recorded
 
     def to_json(self) -> dict[str, Any]:
         """Return it as what JSON can hold."""
@@ -88,6 +89,9 @@ class Difference:
     schema_changed: bool
     tables: tuple[TableDifference, ...]
     sequences: tuple[str, ...]
+    columns_added: tuple[str, ...] = ()  # to tables that were there before, each after its table's name
+    columns_gone: tuple[str, ...] = ()
+    now: Fingerprint | None = field(default=None, compare=False, repr=False)  # what it was compared with
 
     def __bool__(self) -> bool:
         return bool(self.schema_changed or self.tables or self.sequences)
@@ -116,6 +120,20 @@ def compare(uri: str, then: Fingerprint, *, seconds: float = db.STATEMENT_SECOND
         schema_changed=then.schema != now.schema,
         tables=tuple(table for table in tables if table.rows_then != table.rows_now or table.rows_written),
         sequences=tuple(sorted({name for name, _ in then.sequences.items() ^ now.sequences.items()})),
+        columns_added=_columns_only_in(now, then),
+        columns_gone=_columns_only_in(then, now),
+        now=now,
+    )
+
+
+def _columns_only_in(one: Fingerprint, other: Fingerprint) -> tuple[str, ...]:
+    """Return the columns that a table has in one and not in the other, in which the table is too."""
+    return tuple(
+        f"{table}.{column}"
+        for table, columns in sorted(one.columns.items())
+        if table in other.columns
+        for column in columns
+        if column not in other.columns[table]
     )
 
 
@@ -133,18 +151,19 @@ def _look(connection: db.Connection, since: Fingerprint | None, seconds: float) 
         relations.execute(RELATIONS)
     [(horizon, in_progress)] = moment
     [(schema,)] = catalog
-    sequences, counts = {}, {}
+    sequences, counts, columns = {}, {}, {}
     with connection.pipeline():
-        for namespace, relation, name, is_sequence, last_value in relations:
+        for namespace, relation, name, is_sequence, last_value, names in relations:
             if is_sequence:
                 sequences[name] = last_value
             else:
+                columns[name] = names
                 counts[name] = _count(connection, sql.Identifier(namespace, relation), since)
         connection.execute("COMMIT")
     rows = {name: cursor.fetchall()[0] for name, cursor in counts.items()}
     tables = {name: count for name, (count, _) in rows.items()}
     written = {name: later for name, (_, later) in rows.items()}
-    return Fingerprint(schema, tables, sequences, horizon, tuple(in_progress)), written
+    return Fingerprint(schema, tables, sequences, horizon, tuple(in_progress), columns), written
 
 
 def _count(connection: db.Connection, table: sql.Identifier, since: Fingerprint | None) -> Cursor[tuple[Any, ...]]:

@@ -19,6 +19,7 @@ from neon.errors import Locked, Unauthorized
 from neon.pacing import Pacer
 from neon.types import (
     Branch,
+    CreatedEndpoint,
     CreatedProject,
     CreatedSnapshot,
     Endpoint,
@@ -155,6 +156,12 @@ class Client:
         """List endpoints: https://api-docs.neon.tech/reference/listprojectendpoints"""
         url = path("projects", project_id, "endpoints")
         return self._request("GET", url, every("endpoints", Endpoint.from_json))
+
+    def create_endpoint(self, project_id: str, branch_id: str, *, patient: bool = True) -> CreatedEndpoint:
+        """Give a branch an endpoint to connect to: https://api-docs.neon.tech/reference/createprojectendpoint"""
+        endpoint = {"branch_id": branch_id, "type": "read_write"}
+        url = path("projects", project_id, "endpoints")
+        return self._request("POST", url, CreatedEndpoint.from_json, json={"endpoint": endpoint}, patient=patient)
 
     # Operations
 

@@ -66,12 +66,12 @@ class Neon(Waiting):
                     return branch
         raise UnexpectedResponse("list of branches: none of them is the default")
 
-    def snapshot(self, project_id: str, name: str, *, lookup: bool = False) -> Snapshot:
-        """Snapshot the default branch and wait until the snapshot is kept; no other may have its name."""
+    def snapshot(self, project_id: str, name: str, *, branch_id: str = "", lookup: bool = False) -> Snapshot:
+        """Snapshot a branch, or the default one, and wait until the snapshot is kept; no other may have its name."""
 
         def take(patient: bool) -> tuple[Snapshot, tuple[Operation, ...]]:
-            branch = self.default_branch(project_id)
-            created = self.client.create_snapshot(project_id, branch.id, name, patient=patient)
+            source = branch_id or self.default_branch(project_id).id
+            created = self.client.create_snapshot(project_id, source, name, patient=patient)
             return created.snapshot, created.operations
 
         def find() -> tuple[Snapshot, tuple[Operation, ...]] | None:
@@ -110,6 +110,22 @@ class Neon(Waiting):
             branch, operations = self.once(restore, find, until, lookup=lookup)
             self.settle(project_id, operations, until=until)
         return branch
+
+    def open_branch(self, project_id: str, branch_id: str, *, lookup: bool = False) -> str:
+        """Give a branch an endpoint, wait until it can be used, and return how to connect, with the password."""
+
+        def create(patient: bool) -> tuple[Operation, ...]:
+            return self.client.create_endpoint(project_id, branch_id, patient=patient).operations
+
+        def find() -> tuple[Operation, ...] | None:
+            self.settle(project_id, until=until)
+            taken = any(endpoint.branch_id == branch_id for endpoint in self.client.list_endpoints(project_id))
+            return () if taken else None
+
+        until = self.deadline()
+        with self.of(project_id):
+            self.settle(project_id, self.once(create, find, until, lookup=lookup), until=until)
+            return self.client.connection_uri(project_id, branch_id=branch_id)
 
     def delete_branch(self, project_id: str, branch_id: str) -> None:
         """Have a branch deleted; one that is gone is fine."""

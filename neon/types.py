@@ -195,6 +195,19 @@ class CreatedProject:
 
 
 @dataclass(frozen=True, slots=True)
+class CreatedEndpoint:
+    """A branch's new endpoint and the operations that make it."""
+
+    endpoint: Endpoint
+    operations: tuple[Operation, ...]
+
+    @classmethod
+    def from_json(cls, data: object) -> CreatedEndpoint:
+        """Parse the answer to creating an endpoint; raises FieldError."""
+        return cls(Endpoint.from_json(need(data, "endpoint", dict)), Operation.list_from_json(data))
+
+
+@dataclass(frozen=True, slots=True)
 class CreatedSnapshot:
     """The answer to the creation of a snapshot."""
 

@@ -3,14 +3,20 @@
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import timedelta
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Case, When
 from django.urls import reverse
+from django.utils import timezone
 
 import contacts.versions
 from checkpoints.fields import EncryptedTextField
+
+# After that it is worth asking again: the plan may have grown.
+FULL_FOR = timedelta(hours=1)
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
@@ -37,6 +43,9 @@ class Project(models.Model):
         related_name="+",
         help_text="The checkpoint that the app database holds now.",
     )
+    full_at = models.DateTimeField(
+        null=True, editable=False, help_text="When Neon last refused a snapshot because the plan holds no more."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -48,6 +57,17 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether the plan is known to hold no more snapshots of this project."""
+        return self.full_at is not None and timezone.now() - self.full_at < FULL_FOR
+
+    def note_full(self, is_full: bool) -> None:
+        """Record whether the plan holds no more snapshots: one was refused, or there is room again."""
+        if is_full or self.full_at:
+            self.full_at = timezone.now() if is_full else None
+            self.save(update_fields=["full_at"])
 
 
 @dataclass(slots=True)
@@ -62,9 +82,12 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
     """Questions about checkpoints."""
 
     def timeline(self) -> list[Entry]:
-        """Return one project's tree as a line: each checkpoint, its forks, then its oldest child."""
+        """Return one project's tree as a line: each checkpoint, its forks, then its oldest child.
+
+        What was saved before a restore is always a fork: the line goes on with what a prompt made.
+        """
         children: dict[uuid.UUID | None, list[Checkpoint]] = defaultdict(list)
-        for checkpoint in self.order_by("created_at"):
+        for checkpoint in sorted(self.order_by("created_at"), key=lambda each: each.kind == Checkpoint.Kind.SAFETY):
             children[checkpoint.parent_id].append(checkpoint)
 
         def line(checkpoint: Checkpoint | None) -> list[Entry]:
@@ -76,6 +99,27 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
             return entries
 
         return [entry for root in children[None] for entry in line(root)]
+
+    def deletable(self) -> Self:
+        """Return the checkpoints that may be deleted, safety checkpoints first, the oldest first."""
+        return (
+            self.filter(pinned=False)
+            .exclude(pk__in=Project.objects.filter(head__isnull=False).values("head"))
+            .order_by(Case(When(kind=Checkpoint.Kind.SAFETY, then=0), default=1), "created_at")
+        )
+
+    def surplus(self, project: Project) -> "list[Checkpoint]":
+        """Return the project's safety checkpoints beyond the newest few that it keeps.
+
+        Never one that is pinned, the head, or one that the head descends from.
+        """
+        parents = dict(self.filter(project=project).values_list("pk", "parent"))
+        line, here = set(), project.head_id
+        while here:
+            line.add(here)
+            here = parents.get(here)
+        safety = self.filter(project=project, kind=Checkpoint.Kind.SAFETY, pinned=False).order_by("-created_at")
+        return [checkpoint for checkpoint in safety if checkpoint.pk not in line][settings.SAFETY_CHECKPOINTS :]
 
 
 class Checkpoint(models.Model):
@@ -90,6 +134,8 @@ class Checkpoint(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="checkpoints")
     parent = models.ForeignKey("self", on_delete=models.RESTRICT, null=True, related_name="children")
     prompt = models.TextField()
+    label = models.CharField(max_length=80, blank=True, help_text="What its owner calls it, in place of the prompt.")
+    pinned = models.BooleanField(default=False, help_text="Its owner wants it kept.")
     version = models.CharField(max_length=10, blank=True, help_text="The version of the contact list, if it is one.")
     snapshot_id = models.CharField("Neon snapshot", max_length=100)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.PROMPT)
@@ -103,11 +149,16 @@ class Checkpoint(models.Model):
         indexes = (models.Index(fields=["project", "created_at"], name="checkpoint_of_project"),)
 
     def __str__(self) -> str:
-        return f"{self.version or self.get_kind_display()}: {self.prompt}"
+        return f"{self.version or self.get_kind_display()}: {self.title}"
 
     def get_absolute_url(self) -> str:
         """Return the checkpoint's page."""
         return reverse("checkpoint", args=[self.pk])
+
+    @property
+    def title(self) -> str:
+        """Return what its owner calls it, or the prompt that made it."""
+        return self.label or self.prompt
 
     @property
     def next(self) -> "Checkpoint | None":
@@ -118,3 +169,9 @@ class Checkpoint(models.Model):
     def next_version(self) -> "contacts.versions.Version | None":
         """Return the version that the next prompt would make, or None after the last prompt."""
         return contacts.versions.get(self.version).next if self.version else None
+
+    def forget(self) -> None:
+        """Delete the row alone; its children become its parent's."""
+        self.refresh_from_db(fields=["parent"])  # which may have gone the same way
+        self.children.update(parent=self.parent_id)
+        self.delete()

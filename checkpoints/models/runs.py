@@ -17,6 +17,12 @@ from checkpoints.models.projects import Checkpoint, Project
 
 # A queued run that no worker has taken by then is waiting for a worker that is not there.
 TAKEN_WITHIN = timedelta(seconds=3)
+RESTORE = {
+    "look": "Look for changes since the checkpoint",
+    "restore": "Restore the snapshot",
+    "verify": "Compare with the checkpoint",
+    "record": "Record where the database is",
+}
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -29,6 +35,16 @@ class RunQuerySet(models.QuerySet["Run"]):
     def with_leftovers(self) -> Self:
         """Return the finished runs that left something in Neon to clean up."""
         return self.exclude(status__in=Run.UNFINISHED).filter(state__has_key="leftover")
+
+    def with_unsaved(self, project: Project) -> Self:
+        """Return the project's runs that replaced a branch of which it is not settled yet whether to save it."""
+        return self.filter(project=project, state__leftover__has_key="replaced").order_by("created_at")
+
+    def undoable(self, project: Project) -> "Run | None":
+        """Return the restore that led to where the database is, if what it replaced can be returned to."""
+        led_here = self.filter(project=project, result__isnull=False).exclude(kind=Run.Kind.DELETE)
+        last = led_here.select_related("origin", "saved").order_by("-created_at").first()
+        return last if last and last.kind in Run.SWAPS and last.way_back and last.result_id == project.head_id else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +78,11 @@ def plan(kind: str) -> list[dict[str, str | None]]:
             "snapshot": "Take a snapshot",
             "record": "Record the checkpoint",
         },
-        Run.Kind.RESTORE: {
-            "restore": "Restore the snapshot",
-            "verify": "Compare with the checkpoint",
-            "record": "Record where the database is",
+        Run.Kind.RESTORE: RESTORE,
+        Run.Kind.UNDO: {"save": "Save what the restore replaced"} | RESTORE,
+        Run.Kind.DELETE: {
+            "forget": "Forget the checkpoint",
+            "snapshot": "Delete its snapshot",
         },
     }[Run.Kind(kind)]
     return [
@@ -81,6 +98,8 @@ class Run(models.Model):
         START = "start"
         ADVANCE = "advance"
         RESTORE = "restore"
+        UNDO = "undo"
+        DELETE = "delete"
 
     class Status(models.TextChoices):
         QUEUED = "queued"
@@ -93,9 +112,11 @@ class Run(models.Model):
 
         RETRY = "retry"
         START = "start"
+        ROOM = "room"  # make room for a snapshot, or go on without one
         NONE = "none"
 
     UNFINISHED = (Status.QUEUED, Status.RUNNING)
+    SWAPS = (Kind.RESTORE, Kind.UNDO)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="runs")
@@ -106,6 +127,16 @@ class Run(models.Model):
     state = models.JSONField(default=dict, help_text="Ids that finished steps produced.")
     target = models.ForeignKey(Checkpoint, on_delete=models.SET_NULL, null=True, related_name="+")
     result = models.ForeignKey(Checkpoint, on_delete=models.SET_NULL, null=True, related_name="+")
+    origin = models.ForeignKey(
+        Checkpoint, on_delete=models.SET_NULL, null=True, related_name="+", help_text="Where the database was before."
+    )
+    saved = models.ForeignKey(
+        Checkpoint,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="The safety checkpoint of what was replaced.",
+    )
     error = models.TextField(blank=True, help_text="What happened, in a sentence for people.")
     detail = models.TextField(blank=True, help_text="The fault, for whoever looks into it.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -119,7 +150,10 @@ class Run(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
-        indexes = (models.Index(fields=["status", "created_at"], name="run_by_status"),)
+        indexes = (
+            models.Index(fields=["status", "created_at"], name="run_by_status"),
+            models.Index(fields=["project", "-created_at"], name="run_newest_of_project"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=["owner"],
@@ -147,9 +181,31 @@ class Run(models.Model):
         return self.status == self.Status.QUEUED and timezone.now() - self.created_at > TAKEN_WITHIN
 
     @property
+    def place(self) -> int:
+        """Return how many other runs wait for a worker before this one, while it waits for one itself."""
+        if self.status != self.Status.QUEUED:
+            return 0
+        return Run.objects.filter(status=self.Status.QUEUED, created_at__lt=self.created_at).count()
+
+    @property
+    def replaced_changes(self) -> bool:
+        """Tell whether what the run replaced had changed since its checkpoint."""
+        return bool(self.state.get("saved") or (self.is_unsaved and self.state.get("differs")))
+
+    @property
     def remedy(self) -> Remedy:
         """Return what to offer after a failure; nearly always, to try again."""
         return self.Remedy(self.state.get("remedy", self.Remedy.RETRY))
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Tell whether the run replaced a branch of which it is not settled yet whether to save it."""
+        return "replaced" in self.state.get("leftover", {})
+
+    @property
+    def way_back(self) -> Checkpoint | None:
+        """Return the checkpoint that holds what the run replaced, or will hold it; None when that was deleted since."""
+        return self.saved if self.state.get("saved") else self.origin
 
     @property
     def seconds(self) -> float | None:
@@ -201,7 +257,7 @@ class Run(models.Model):
         self.started_at = self.started_at or timezone.now()
         self.save(update_fields=["status", "started_at"])
 
-    def succeed(self, result: Checkpoint) -> None:
+    def succeed(self, result: Checkpoint | None) -> None:
         """Record the end, and the checkpoint that the run led to."""
         self.status, self.result, self.finished_at = self.Status.SUCCEEDED, result, timezone.now()
         self.save(update_fields=["status", "result", "finished_at", "state"])

@@ -1,12 +1,15 @@
-"""Actions that start a run: start, restore, advance, and trying a failed one again."""
+"""Actions that start a run: start, restore, advance, trying a failed one again, and undoing a restore."""
+
+from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 from django_htmx.http import reswap, retarget
 
-from checkpoints import access, http, runs, services
-from checkpoints.forms import StartForm
+from checkpoints import access, changes, http, runs
+from checkpoints.errors import Gone
+from checkpoints.forms import RetryForm, StartForm
 from checkpoints.http import Request
 from checkpoints.models import Checkpoint, Project, Run
 from checkpoints.views.pages import PATIENCE_SECONDS, show_run
@@ -21,49 +24,66 @@ def start(request: Request) -> HttpResponse:
     agreed = form.cleaned_data["replace"] if form.is_valid() else None
     if project and agreed != project.pk:
         return _ask(request, project)
-    return _begin(request, Run.Kind.START, project)
+    return begin(request, Run.Kind.START, project)
 
 
 @access.owned(access.checkpoint)
 @require_POST
 def restore(request: Request, target: Checkpoint) -> HttpResponse:
     """Put the app database back to a checkpoint."""
-    return _begin(request, Run.Kind.RESTORE, target.project, target)
+    return begin(request, Run.Kind.RESTORE, target.project, target)
 
 
 @access.owned(access.checkpoint)
 @require_POST
 def advance(request: Request, head: Checkpoint) -> HttpResponse:
     """Apply the next prompt from a checkpoint, which must still be the head when the run gets to it."""
-    return _begin(request, Run.Kind.ADVANCE, head.project, head)
+    return begin(request, Run.Kind.ADVANCE, head.project, head)
 
 
 @access.owned(access.run)
 @require_POST
 def run_retry(request: Request, run: Run) -> HttpResponse:
-    """Begin anew what a failed run did not do."""
+    """Begin anew what a failed run did not do, with what the user has decided where there was no room."""
     if run.status != Run.Status.FAILED:
-        return _follow(request, run)
+        return follow(request, run)
     project = access.project(request)
     if run.kind == Run.Kind.START and project and project.pk != run.project_id:
         return _ask(request, project)  # what was agreed to then was not the loss of this one
-    return _begin(request, Run.Kind(run.kind), run.project, run.target)
+    form = RetryForm(request.POST)
+    facts = form.decided if form.is_valid() else {}
+    if run.kind == Run.Kind.UNDO:
+        facts["undoes"] = run.state.get("undoes", "")
+    return begin(request, Run.Kind(run.kind), run.project, run.target, **facts)
+
+
+@access.owned(access.run)
+@require_POST
+def run_undo(request: Request, run: Run) -> HttpResponse:
+    """Return to what was there before a restore, which must still be the last one."""
+    return begin(request, Run.Kind.UNDO, run.project, undoes=str(run.pk))
 
 
 def _ask(request: Request, project: Project) -> HttpResponse:
     """Ask whether the project may be deleted, and say what goes with it."""
-    context = {"project": project, "checkpoint_count": project.checkpoints.count()}
+    context = {
+        "project": project,
+        "checkpoint_count": project.checkpoints.count(),
+        "changes": changes.look(project),
+    }
     return http.page(request, "start_confirm.html", context)
 
 
-def _begin(request: Request, kind: Run.Kind, project: Project | None, target: Checkpoint | None = None) -> HttpResponse:
+def begin(
+    request: Request, kind: Run.Kind, project: Project | None, target: Checkpoint | None = None, **facts: Any
+) -> HttpResponse:
     try:
-        return _follow(request, runs.begin(owner=request.user, kind=kind, project=project, target=target))
-    except services.Gone as error:
+        return follow(request, runs.begin(owner=request.user, kind=kind, project=project, target=target, **facts))
+    except Gone as error:
         raise Http404 from error
 
 
-def _follow(request: Request, run: Run) -> HttpResponse:
+def follow(request: Request, run: Run) -> HttpResponse:
     """Answer with the result if the run ends within half a second, else with its progress."""
     run = access.run(request, runs.wait(run, PATIENCE_SECONDS).pk)  # as of now: it may end between two looks
     if not request.htmx:

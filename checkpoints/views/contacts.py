@@ -9,9 +9,10 @@ from typing import Any, Concatenate, ParamSpec
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import trigger_client_event
 
 import contacts.versions
-from checkpoints import access, http
+from checkpoints import access, http, locks
 from checkpoints.http import Request
 from checkpoints.models import Checkpoint
 from checkpoints.views.pages import checkpoint_context, show_checkpoint
@@ -35,20 +36,28 @@ STATUS: dict[type[errors.AppDatabaseError], HTTPStatus] = {
 def at_head(view: View[P]) -> Callable[..., HttpResponse]:
     """Give the view the checkpoint that the app database stands at, and turn the database's faults into messages.
 
-    A page that the database has left, or a run at work, refuses what would get lost.
+    A page that the database has left, or a run at work, refuses what would get lost; and while something is written, no
+    restore swaps the database, which would put it into another checkpoint.
     """
 
-    @wraps(view)
-    @access.owned(access.checkpoint)
-    def wrapper(request: Request, checkpoint: Checkpoint, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def answer(request: Request, checkpoint: Checkpoint, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if checkpoint.pk != checkpoint.project.head_id:
             return show_checkpoint(request, checkpoint, status=HTTPStatus.CONFLICT)
-        if request.method == "POST" and access.unfinished_run(request):
-            return _show_list(request, checkpoint, notice=AT_WORK, status=HTTPStatus.CONFLICT)
         try:
             return view(request, checkpoint, *args, **kwargs)
         except errors.AppDatabaseError as error:
             return _show_list(request, checkpoint, notice=error.sentence, status=_status(error))
+
+    @wraps(view)
+    @access.owned(access.checkpoint)
+    def wrapper(request: Request, checkpoint: Checkpoint, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if request.method != "POST":
+            return answer(request, checkpoint, *args, **kwargs)
+        with locks.edit(checkpoint.project_id) as free:
+            checkpoint = access.checkpoint(request, checkpoint.pk)  # as it is now that nothing swaps it
+            if not free or access.unfinished_run(request):
+                return _show_list(request, checkpoint, notice=AT_WORK, status=HTTPStatus.CONFLICT)
+            return answer(request, checkpoint, *args, **kwargs)
 
     return wrapper
 
@@ -126,7 +135,9 @@ def _save(form: ContactForm, save: Callable[[dict[str, Any]], object]) -> HTTPSt
 
 
 def _after_change(request: Request, checkpoint: Checkpoint) -> HttpResponse:
-    return _show_list(request, checkpoint) if request.htmx else redirect(checkpoint)
+    if not request.htmx:
+        return redirect(checkpoint)
+    return trigger_client_event(_show_list(request, checkpoint), "contacts-changed")
 
 
 def _show_list(request: Request, checkpoint: Checkpoint, *, status: int = HTTPStatus.OK, **extra: Any) -> HttpResponse:

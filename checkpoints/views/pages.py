@@ -1,6 +1,6 @@
 """Pages to look at: home, a checkpoint, a run; and the probes for whoever runs the site."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,8 @@ from sesame.utils import get_user
 
 import contacts.versions
 from checkpoints import access, http, runs
+from checkpoints.changes import threads
+from checkpoints.forms import RenameForm
 from checkpoints.http import Request
 from checkpoints.models import Checkpoint, Run
 from contacts import queries, schema
@@ -24,8 +26,6 @@ from contacts.errors import AppDatabaseError
 from contacts.forms import ContactForm
 
 TABS = ("app", "meta", "schema")
-# Threads for app databases only, never for the ORM: a page waits for the slower of the two databases, not for both.
-app_database_threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="app-database")
 # How long an answer is held back for a run that is about to end.
 PATIENCE_SECONDS = 0.5
 WORKER_HEARTBEAT = timedelta(seconds=30)
@@ -69,11 +69,11 @@ def checkpoint_context(request: Request, checkpoint: Checkpoint) -> dict[str, An
     tab = tab if tab in TABS else TABS[0]
     version = contacts.versions.get(checkpoint.version)
     is_head = checkpoint.pk == project.head_id
-    reading: Future[Any] | None = None
+    reading: Future[Any] | None = None  # meanwhile: the page waits for the slower of the two databases, not for both
     if is_head and tab == "app":
-        reading = app_database_threads.submit(queries.list_contacts, project.database_url, version)
+        reading = threads.submit(queries.list_contacts, project.database_url, version)
     elif is_head and tab == "schema":
-        reading = app_database_threads.submit(schema.columns, project.database_url)
+        reading = threads.submit(schema.columns, project.database_url)
     timeline = project.checkpoints.timeline()
     context: dict[str, Any] = {
         "checkpoint": checkpoint,
@@ -88,6 +88,8 @@ def checkpoint_context(request: Request, checkpoint: Checkpoint) -> dict[str, An
         "checkpoints": project.checkpoints.all() if tab == "meta" else [],
         "tab": tab,
         "form": ContactForm(version),
+        "rename_form": RenameForm(instance=checkpoint),
+        "undoable": Run.objects.undoable(project) if is_head else None,
         "run": access.unfinished_run(request),
     }
     try:
@@ -118,7 +120,12 @@ def show_run(request: Request, run: Run) -> HttpResponse:
         return show_checkpoint(request, result, url=result.get_absolute_url())
     head = run.project.head if run.project else None
     back = head or run.target
-    context = {"run": run, "back": back.get_absolute_url() if back else "/"}
+    project = run.project if run.remedy == Run.Remedy.ROOM else None
+    context = {
+        "run": run,
+        "back": back.get_absolute_url() if back else "/",
+        "deletable": project.checkpoints.deletable() if project else [],
+    }
     if not request.htmx:
         return http.page(request, "run.html", context)
     return http.fragment(request, "_run.html", context, into="#run")

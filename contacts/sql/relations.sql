@@ -1,10 +1,16 @@
--- Where the rows and the numbers of users are: tables by storage, and sequences with the value they gave out last.
+-- Where the rows and the numbers of users are: tables by storage with their columns, and sequences with the value they gave out last.
 SELECT
     n.nspname AS schema,
     c.relname AS relation,
     format('%I.%I', n.nspname, c.relname) AS name,
     c.relkind = 'S' AS is_sequence,
-    CASE WHEN c.relkind = 'S' THEN pg_sequence_last_value(c.oid) END AS last_value
+    CASE WHEN c.relkind = 'S' THEN pg_sequence_last_value(c.oid) END AS last_value,
+    ARRAY(
+        SELECT a.attname::text
+        FROM pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        ORDER BY a.attnum
+    ) AS columns
 FROM pg_class AS c
 INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE

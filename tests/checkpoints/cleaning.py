@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from checkpoints import runs, services
+from checkpoints import locks, runs, services
 from checkpoints.models import Checkpoint, Project, Run
 from neon import service as neon
 from tests.checkpoints.demo import NEVER_SHOWN
@@ -76,6 +76,6 @@ def half_started(owner, *, age=timedelta()):
 @contextmanager
 def at_work(run):
     """Be the process that executes a run."""
-    with runs._lock(run.pk) as held:
+    with locks.run(run.pk) as held:
         assert held
         yield

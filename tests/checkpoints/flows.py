@@ -27,10 +27,20 @@ def restore(checkpoint):
     return done(begin(checkpoint, Run.Kind.RESTORE))
 
 
-def begin(checkpoint, kind):
+def begin(checkpoint, kind, **facts):
     """Return a new run towards, or from, a checkpoint, which nobody executes yet."""
     project = checkpoint.project
-    return runs.begin(owner=project.owner, kind=kind, project=project, target=checkpoint, queue=False)
+    return runs.begin(owner=project.owner, kind=kind, project=project, target=checkpoint, queue=False, **facts)
+
+
+def undo(project):
+    """Return to what the last restore replaced."""
+    return done(runs.begin(owner=project.owner, kind=Run.Kind.UNDO, project=project, queue=False))
+
+
+def delete(checkpoint):
+    """Delete a checkpoint."""
+    return done(begin(checkpoint, Run.Kind.DELETE))
 
 
 def done(run):

@@ -6,7 +6,7 @@ import httpx
 import psycopg
 import pytest
 
-from checkpoints import aftermath, runs, services
+from checkpoints import aftermath, errors, runs, services
 from checkpoints.models import Checkpoint, Project, Run
 from contacts import db, queries, schema, versions
 from neon import service as neon
@@ -117,7 +117,7 @@ def test_a_snapshot_that_was_tampered_with_is_found_out(project, head):
     run = flows.restore(head)
     assert run.error == (
         "The restored database differs from its checkpoint."
-        " The database that was replaced is kept in Neon until a restore succeeds."
+        " The database is at the checkpoint now, and what it held before is being saved."
     )
     project.refresh_from_db()
     assert project.head == head
@@ -165,25 +165,25 @@ def test_a_restore_that_did_not_come_is_asked_for_again(project, line, wire):
     assert flows.branches(project) == {"main"}
 
 
-def test_what_a_failed_restore_kept_goes_with_the_next_that_succeeds(project, line, wire, monkeypatch):
+def test_what_a_restore_replaced_that_then_failed_is_saved_whatever_it_was(project, line, wire, monkeypatch):
     monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
     wire.after("POST .*/restore$", lambda: flows.shut(project.database_url))
     kept = flows.restore(line[0])
-    assert kept.state["kept"]
     wire.mend()
     flows.allow_connections(project.database_url, True)
     assert flows.branches(project) == {"main", "main (old)"}
-    aftermath.clean_up(flows.restore(line[1]))
-    assert flows.branches(project) == {"main"}
+    runs.clean_up(kept.pk)
     kept.refresh_from_db()
-    assert "kept" not in kept.state
+    assert (kept.saved.kind, kept.saved.parent) == ("safety", line[2])
+    runs.clean_up(flows.restore(line[1]).pk)
+    assert flows.branches(project) == {"main"}
 
 
 @pytest.mark.django_db(transaction=True)  # Postgres looks for the project when the run is committed
 def test_a_project_deleted_since_the_click_is_said_at_once(started, empty_queue):
     target = Checkpoint.objects.select_related("project__owner").get()
     services.delete_project(Project.objects.current(started))
-    with pytest.raises(services.Gone):
+    with pytest.raises(errors.Gone):
         flows.begin(target, Run.Kind.RESTORE)
 
 
@@ -206,7 +206,7 @@ def test_an_app_database_that_does_not_come_back_is_said_and_the_head_is_true(pr
     run = flows.restore(line[0])
     assert run.error == (
         "The app database does not answer right now. Try again in a moment."
-        " The database that was replaced is kept in Neon until a restore succeeds."
+        " The database is at the checkpoint now, and what it held before is being saved."
     )
     project.refresh_from_db()
     assert project.head == line[0]

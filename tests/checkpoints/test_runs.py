@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from checkpoints import runs, services
+from checkpoints import locks, runs, services
 from checkpoints.models import Run
 from contacts import schema
 from tests.checkpoints import flows
@@ -90,7 +90,7 @@ def test_two_clicks_at_once_get_the_same_run(empty_queue):
 
 
 def test_only_one_process_executes_a_run(restoring):
-    with runs._lock(restoring.pk) as held:
+    with locks.run(restoring.pk) as held:
         assert held
         assert flows.done(restoring).status == "queued"
     assert flows.done(restoring).status == "succeeded"
@@ -108,16 +108,21 @@ def test_a_run_that_is_gone_is_no_matter(db):
 def test_the_listener_hears_of_each_step(restoring):
     heard = []
     runs.execute(restoring.pk, listener=lambda step: heard.append(step.label))
-    assert heard == ["Restore the snapshot", "Compare with the checkpoint", "Record where the database is"]
+    assert heard == [
+        "Look for changes since the checkpoint",
+        "Restore the snapshot",
+        "Compare with the checkpoint",
+        "Record where the database is",
+    ]
 
 
 def test_what_nobody_foresaw_is_a_sentence_and_no_secret_gets_out(restoring, monkeypatch):
     monkeypatch.setattr(services, "compare", breaks)
     run = flows.done(restoring)
     assert (run.status, run.detail) == ("failed", "RuntimeError")
-    assert (
-        run.error
-        == "Something unexpected went wrong. The database that was replaced is kept in Neon until a restore succeeds."
+    assert run.error == (
+        "Something unexpected went wrong."
+        " The database is at the checkpoint now, and what it held before is being saved."
     )
     assert "s3cret" not in repr(vars(run))
 

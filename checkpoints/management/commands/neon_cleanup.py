@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, ProgrammingError
 
 from checkpoints import cleanup
 from checkpoints.cleanup import Found, Item
-from checkpoints.services import FlowError
+from checkpoints.errors import FlowError
 from neon import service as neon
 from neon.errors import NeonError
 

@@ -20,7 +20,7 @@ from django.db import Error as DatabaseError
 from django.urls import reverse
 from sesame.utils import get_query_string
 
-from checkpoints import aftermath, processes, runs, services
+from checkpoints import processes, runs, services
 from checkpoints.models import Checkpoint, Project, Run, Step
 from contacts.errors import AppDatabaseError
 from neon.errors import NeonError
@@ -124,7 +124,7 @@ class Command(BaseCommand):
         if run.status != Run.Status.SUCCEEDED:
             raise CommandError(run.error or "The action is at work in another process. Try again in a moment.")
         with suppress(NeonError):  # a worker repeats it
-            aftermath.clean_up(run)
+            runs.clean_up(run.pk)
 
     def _say_step(self, step: Step) -> None:
         self.stdout.write(f"  {self.style.SUCCESS('✓')} {step.label}  {step.seconds:.1f} s")

@@ -1,0 +1,83 @@
+"""Who is at what: advisory locks of the meta database, which end with their session, however its process ends."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from django.db import InterfaceError, OperationalError, connections
+from django.db.backends.utils import CursorWrapper
+
+LOOK_SECONDS = 0.02
+ALONE = (
+    "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))",
+    "SELECT pg_advisory_unlock(hashtextextended(%s, 0))",
+)
+TOGETHER = (
+    "SELECT pg_try_advisory_lock_shared(hashtextextended(%s, 0))",
+    "SELECT pg_advisory_unlock_shared(hashtextextended(%s, 0))",
+)
+TAKEN = """
+SELECT EXISTS (
+    SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+    WHERE datname = current_database() AND locktype = 'advisory' AND granted AND objsubid = 1
+    AND (classid::bigint << 32) | objid::bigint = hashtextextended(%s, 0)
+)
+"""
+
+
+@contextmanager
+def run(run_id: uuid.UUID, *, seconds: float = 0) -> Iterator[bool]:
+    """Be the only one who executes or cleans up a run; tells whether nobody else is, or has stopped in *seconds*."""
+    with _session() as cursor, _held(cursor, ALONE, f"run {run_id}", seconds) as held:
+        yield held
+
+
+@contextmanager
+def swap(project_id: uuid.UUID, *, seconds: float) -> Iterator[bool]:
+    """Keep the site's edits away from an app database; tells whether those under way have ended in *seconds*."""
+    with _session() as cursor, _held(cursor, ALONE, f"swap {project_id}", seconds) as held:
+        yield held
+
+
+@contextmanager
+def edit(project_id: uuid.UUID) -> Iterator[bool]:
+    """Keep a swap away from an app database while it is edited; tells whether none is under way."""
+    with connections["default"].cursor() as cursor, _held(cursor, TOGETHER, f"swap {project_id}", 0) as held:
+        yield held
+
+
+def is_executed(run_id: uuid.UUID) -> bool:
+    """Tell whether some process executes a run; a look at its lock, as to take it might make a worker pass it by."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(TAKEN, [f"run {run_id}"])
+        return bool(cursor.fetchone()[0])
+
+
+@contextmanager
+def _session() -> Iterator[CursorWrapper]:
+    """Open a session of its own, which ends with this process whatever happens."""
+    connection = connections.create_connection("default")
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _held(cursor: CursorWrapper, statements: tuple[str, str], name: str, seconds: float) -> Iterator[bool]:
+    take, release = statements
+    deadline = time.monotonic() + seconds
+    while True:
+        cursor.execute(take, [name])
+        held = cursor.fetchone()[0]
+        if held or time.monotonic() >= deadline:
+            break
+        time.sleep(LOOK_SECONDS)
+    try:
+        yield held
+    finally:
+        if held:  # the server notices a closed session only later, and until then the lock would seem taken
+            with suppress(OperationalError, InterfaceError):
+                cursor.execute(release, [name])
