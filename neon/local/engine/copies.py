@@ -1,8 +1,12 @@
-"""Copies of databases: how the content of a branch or a snapshot gets into another one."""
+"""Copies of databases: how the content of a branch or a snapshot gets into another one.
+
+What nobody can connect to does not change, so it need not be copied to be kept: a snapshot of a branch without an
+endpoint shares its databases. Whoever is to be opened gets copies of its own first.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg.types.json import Jsonb
 
@@ -11,6 +15,11 @@ from neon.local.cluster import Connection
 from neon.local.engine import leftovers
 
 Row = dict[str, Any]
+
+SHARED: LiteralString = """
+SELECT * FROM databases d WHERE branch_id = %s
+AND EXISTS (SELECT FROM databases o WHERE o.physical_name = d.physical_name AND o.id <> d.id)
+"""
 
 
 @contextmanager
@@ -38,6 +47,27 @@ def copied(connection: Connection, sources: Sequence[Row], *, served: bool) -> I
             ]
             for name in live:
                 cluster.allow_connections(connection, name, True)
+
+
+@contextmanager
+def shared(connection: Connection, sources: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Lend the rows of databases that nobody can connect to, to be recorded once more in the same transaction."""
+    with connection.transaction():
+        yield sources
+
+
+def own(connection: Connection, branch_id: str) -> None:
+    """Give a branch copies of the databases that it shares with a snapshot, before they are opened."""
+    shared = connection.execute(SHARED, [branch_id]).fetchall()
+    names = [cluster.new_name("db") for _ in shared]
+    with leftovers.making(connection, dict.fromkeys(names, "database")):
+        for row, name in zip(shared, names, strict=True):
+            cluster.copy(connection, row["physical_name"], name)
+        with connection.transaction():
+            leftovers.publish(connection, names)
+            for row, name in zip(shared, names, strict=True):
+                cluster.shut_public_out(connection, name)
+                connection.execute("UPDATE databases SET physical_name = %s WHERE id = %s", [name, row["id"]])
 
 
 def record(connection: Connection, copies: Sequence[Row], *, branch_id: str = "", snapshot_id: str = "") -> None:

@@ -84,7 +84,7 @@ def delete(project_id: str, branch_id: str, name: str) -> tuple[Row, list[Row]] 
             return None
         live = [database["physical_name"]] if store.endpoint_of(connection, branch_id) else []
         with cluster.closed(connection, live), connection.transaction():
-            leftovers.leave(connection, "SELECT %s, 'database'", database["physical_name"])
+            leftovers.leave_databases(connection, "id = %s", database["id"])
             connection.execute("DELETE FROM databases WHERE id = %s", [database["id"]])
             return database, operations.begin(connection, project_id, [("apply_config", branch_id, None)])
 

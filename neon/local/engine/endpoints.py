@@ -38,6 +38,7 @@ def create(project_id: str, branch_id: str, name: str = "") -> tuple[Row, list[R
         branch = store.branch(connection, project_id, branch_id)
         if store.endpoint_of(connection, branch_id):
             raise Unprocessable("read_write endpoint already exists for this branch")
+        copies.own(connection, branch_id)
         with connection.transaction():
             insert(connection, project_id, branch_id, endpoint_id, name)
             copies.open_branch(connection, branch)

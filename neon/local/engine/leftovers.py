@@ -7,6 +7,11 @@ from typing import LiteralString
 from neon.local import store
 from neon.local.cluster import Connection
 
+UNSHARED: LiteralString = """
+INSERT INTO leftovers (physical_name, kind) SELECT physical_name, 'database' FROM databases d
+WHERE NOT EXISTS (SELECT FROM databases o WHERE o.physical_name = d.physical_name AND o.id <> d.id)
+"""
+
 
 @contextmanager
 def making(connection: Connection, kinds: Mapping[str, str]) -> Iterator[None]:
@@ -25,6 +30,11 @@ def making(connection: Connection, kinds: Mapping[str, str]) -> Iterator[None]:
 def publish(connection: Connection, names: Sequence[str]) -> None:
     """Take names off the leftovers; in the transaction that records what they are."""
     connection.execute("DELETE FROM leftovers WHERE physical_name = ANY(%s)", [list(names)])
+
+
+def leave_databases(connection: Connection, condition: LiteralString, argument: str | int) -> None:
+    """Hand the databases of a branch or a snapshot over to the sweep, but for those that another one shares."""
+    connection.execute(UNSHARED + " AND " + condition, [argument])
 
 
 def leave(connection: Connection, query: LiteralString, *arguments: str) -> None:

@@ -161,7 +161,7 @@ def _purge(connection: Connection) -> None:
     ).fetchall():
         leftovers.leave(
             connection,
-            "SELECT d.physical_name, 'database' FROM databases d LEFT JOIN branches b ON b.id = d.branch_id"
+            "SELECT DISTINCT d.physical_name, 'database' FROM databases d LEFT JOIN branches b ON b.id = d.branch_id"
             " LEFT JOIN snapshots s ON s.id = d.snapshot_id WHERE coalesce(b.project_id, s.project_id) = %s"
             " UNION ALL SELECT physical_name, 'role' FROM roles WHERE project_id = %s",
             row["id"],

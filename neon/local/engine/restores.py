@@ -49,6 +49,7 @@ def _fail_due(connection: Connection, project_id: str) -> None:
 def _finish(connection: Connection, branch: Row) -> None:
     """Let the branch take its target's place, with the target's names in the cluster."""
     target = store.branch(connection, branch["project_id"], branch["restored_as"])
+    copies.own(connection, branch["id"])
     # A target without an endpoint was open to nobody, and what takes its place stays so.
     served = [each for each in (branch, target) if store.endpoint_of(connection, each["id"])]
     closing = [row["physical_name"] for each in served for row in store.databases_of_branch(connection, each["id"])]
@@ -147,7 +148,7 @@ def forget_branch(connection: Connection, branch_id: str) -> list[str]:
     live = store.served_of_branch(connection, branch_id)
     for name in live:
         cluster.allow_connections(connection, name, False)
-    leftovers.leave(connection, "SELECT physical_name, 'database' FROM databases WHERE branch_id = %s", branch_id)
+    leftovers.leave_databases(connection, "branch_id = %s", branch_id)
     project = connection.execute("DELETE FROM branches WHERE id = %s RETURNING project_id", [branch_id]).fetchone()
     if project is None:
         raise NotFound("branch not found")
@@ -157,8 +158,7 @@ def forget_branch(connection: Connection, branch_id: str) -> list[str]:
 
 def forget_snapshot(connection: Connection, snapshot: Row) -> None:
     """Delete a snapshot's row and leave its databases, and the roles that only it had, for the sweep."""
-    query = "SELECT physical_name, 'database' FROM databases WHERE snapshot_id = %s"
-    leftovers.leave(connection, query, snapshot["id"])
+    leftovers.leave_databases(connection, "snapshot_id = %s", snapshot["id"])
     connection.execute("DELETE FROM snapshots WHERE id = %s", [snapshot["id"]])
     leave_roles(connection, snapshot["project_id"])
 

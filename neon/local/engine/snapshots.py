@@ -24,7 +24,9 @@ EXPIRED: LiteralString = "FROM snapshots WHERE expires_at <= clock_timestamp()"
 def create(
     project_id: str, branch_id: str, name: str = "", *, slug: str = "", expires_at: datetime | None = None
 ) -> tuple[Row, list[Row]]:
-    """Copy a root branch's databases; they accept no connections while they are copied.
+    """Copy a root branch's databases, or share those that nobody can connect to.
+
+    They accept no connections while they are copied.
 
     Raises NotFound, Conflict for a slug that is taken, and Unprocessable for a child branch and for the plan's limit.
     """
@@ -38,7 +40,8 @@ def create(
             raise Conflict("snapshot with the provided slug already exists")
         sources = store.databases_of_branch(connection, branch_id)
         served = store.endpoint_of(connection, branch_id) is not None
-        with copies.copied(connection, sources, served=served) as made:
+        making = copies.copied(connection, sources, served=True) if served else copies.shared(connection, sources)
+        with making as made:
             actions = [("create_branch", hidden_id, None), ("timeline_archive", hidden_id, None)]
             begun = operations.begin(connection, project_id, actions)
             snapshot = store.one(
