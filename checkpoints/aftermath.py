@@ -59,6 +59,7 @@ def clean_up(run: Run) -> None:
     A second time is harmless.
     """
     safety.save(run)
+    safety.drop_snapshots(run)
     leftover = run.state.get("leftover", {})
     for project_id in leftover.get("projects", []):
         neon.connect().delete_project(project_id)
@@ -66,7 +67,6 @@ def clean_up(run: Run) -> None:
         neon.connect().delete_project_named(name)
     for project_id, branch_id in leftover.get("branches", []):
         neon.connect().delete_branch(project_id, branch_id)
-    safety.drop_snapshots(run)
     for project_id, name in leftover.get("snapshot_names", []):
         neon.connect().delete_snapshot_named(project_id, name)
     run.state.pop("leftover", None)

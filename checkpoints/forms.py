@@ -41,3 +41,5 @@ class RenameForm(forms.ModelForm[Checkpoint]):
     class Meta:
         model = Checkpoint
         fields = ("label",)
+        labels = {"label": "Name"}  # noqa: RUF012
+        help_texts = {"label": "Shown in place of the prompt"}  # noqa: RUF012

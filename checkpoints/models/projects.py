@@ -87,18 +87,20 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         What was saved before a restore is always a fork: the line goes on with what a prompt made.
         """
         children: dict[uuid.UUID | None, list[Checkpoint]] = defaultdict(list)
-        for checkpoint in sorted(self.order_by("created_at"), key=lambda each: each.kind == Checkpoint.Kind.SAFETY):
-            children[checkpoint.parent_id].append(checkpoint)
+        saved: dict[uuid.UUID | None, list[Checkpoint]] = defaultdict(list)
+        for checkpoint in self.order_by("created_at"):
+            branches = saved if checkpoint.kind == Checkpoint.Kind.SAFETY else children
+            branches[checkpoint.parent_id].append(checkpoint)
 
         def line(checkpoint: Checkpoint | None) -> list[Entry]:
             entries = []
             while checkpoint:
                 following = children[checkpoint.pk]
-                entries.append(Entry(checkpoint, [line(other) for other in following[1:]]))
+                entries.append(Entry(checkpoint, [line(fork) for fork in (*following[1:], *saved[checkpoint.pk])]))
                 checkpoint = following[0] if following else None
             return entries
 
-        return [entry for root in children[None] for entry in line(root)]
+        return [entry for root in (*children[None], *saved[None]) for entry in line(root)]
 
     def deletable(self) -> Self:
         """Return the checkpoints that may be deleted, safety checkpoints first, the oldest first."""

@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from checkpoints.models.logged import logged
 from checkpoints.models.projects import Checkpoint, Project
 
 # A queued run that no worker has taken by then is waiting for a worker that is not there.
@@ -240,7 +241,8 @@ class Run(models.Model):
         attempt = Attempt(again=step["started"] is not None)
         step |= {"state": "running", "started": timezone.now().isoformat()}
         self.save(update_fields=["steps"])
-        yield attempt
+        with logged(self, name):
+            yield attempt
         step |= {"state": "done", "finished": timezone.now().isoformat()}
         self.save(update_fields=["steps", "state"])
         if self.listener:

@@ -11,10 +11,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import psycopg
 import pytest
 from django.conf import settings
+
+from neon.local import address
 
 T = TypeVar("T")
 
@@ -87,6 +90,22 @@ class Demo(Server):
         self.checkpoint = self.wait_for(r"Checkpoint +(\S+)\n")
         self.sign_in = self.wait_for(r"Sign in +(\S+)\n")
         self.url = self.sign_in.partition("/demo/")[0]
+
+    def psql(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run SQL in the newest app database, as its owner but past the site, and return its rows, if it has any."""
+        folder = Path(self._folder.name, "postgres")
+        where = address.address(int((folder / "port").read_text()), "postgres", (folder / "password").read_text())
+        newest = (
+            "SELECT physical_name FROM databases JOIN endpoints USING (branch_id) ORDER BY endpoints.created_at DESC"
+        )
+        with psycopg.connect(**where, dbname=address.PLANE_DATABASE) as plane:
+            (name,) = plane.execute(newest).fetchone() or ("",)
+        with psycopg.connect(**where, dbname=name) as app:
+            app.execute(
+                "SELECT set_config('role', datdba::regrole::text, false) FROM pg_database WHERE datname = %s", [name]
+            )
+            cursor = app.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
 
 
 class Plane(Server):

@@ -22,9 +22,9 @@ def advance(checkpoint):
     return done(begin(checkpoint, Run.Kind.ADVANCE))
 
 
-def restore(checkpoint):
+def restore(checkpoint, **facts):
     """Put the database back to a checkpoint."""
-    return done(begin(checkpoint, Run.Kind.RESTORE))
+    return done(begin(checkpoint, Run.Kind.RESTORE, **facts))
 
 
 def begin(checkpoint, kind, **facts):

@@ -18,6 +18,8 @@ CALLS = {
     "snapshot": "POST /projects/P/branches/B/snapshot",
     "restore": "POST /projects/P/snapshots/S/restore",
     "look": "GET /projects/P/operations",
+    "open": "POST /projects/P/endpoints",
+    "uri": "GET /projects/P/connection_uri",
     "delete branch": "DELETE /projects/P/branches/B",
     "prune": "DELETE /projects/P/snapshots/S",
     "delete project": "DELETE /projects/P",
@@ -27,7 +29,9 @@ START = Counter(create=1, resolve=1, snapshot=1)
 START_AGAIN_AFTERWARDS = Counter({"delete project": 1})
 ADVANCE = Counter(resolve=1, snapshot=1)
 RESTORE = Counter(resolve=1, restore=1)
-RESTORE_AFTERWARDS = Counter({"delete branch": 1})
+# What was as recorded is looked at once more, and what was not is saved, and in time an older one pruned.
+RESTORE_AFTERWARDS = Counter({"open": 1, "uri": 1, "delete branch": 1})
+SAVE_AFTERWARDS = Counter({"snapshot": 1, "delete branch": 1, "prune": 1})
 NOTHING = Counter()
 # The most that a wait of 0.3 s may look: one call looks at all operations, every 50 ms, so six times.
 LOOKS = 8
@@ -46,7 +50,7 @@ def spent(wire, operation_seconds):
 
     def spent():
         calls, wire.calls = Counter(map(_name, wire.calls)), []
-        waits = sum(calls[name] for name in ("create", "snapshot", "restore"))
+        waits = sum(calls[name] for name in ("create", "snapshot", "restore", "open"))
         looks = calls.pop("look", 0)
         if operation_seconds == 0:  # the answer itself says that they have ended
             assert looks == 0
@@ -101,6 +105,20 @@ def test_a_restore(head, spent):
     assert spent() == RESTORE
     afterwards(run)
     assert spent() == RESTORE_AFTERWARDS
+
+
+def test_a_restore_of_what_has_changed(head, spent, settings, wire):
+    settings.SAFETY_CHECKPOINTS = 1
+    for prune in (0, 1):
+        flows.execute(head.project.database_url, "UPDATE contacts SET name = name")
+        spent()
+        run = flows.restore(head)
+        assert (run.status, spent()) == ("succeeded", RESTORE)
+        afterwards(run)
+        wire.calls = [call for call in wire.calls if "/operations" not in call]  # a deletion is waited for
+        assert Counter(map(_name, wire.calls)) == SAVE_AFTERWARDS - Counter(prune=1 - prune)
+        neon.connect().settle(head.project.neon_project_id)
+        wire.calls.clear()
 
 
 def test_restores_do_not_grow_dearer_by_and_by(head, wire, spent):

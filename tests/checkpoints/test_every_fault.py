@@ -53,6 +53,8 @@ CALLS = {
         BRANCHES,
         "POST /projects/*/snapshots/*/restore",
         OPERATIONS,
+        SNAPSHOT,
+        OPERATIONS,
         "DELETE /projects/*/branches/*",
     ],
 }

@@ -146,7 +146,7 @@ def test_a_new_run_waits_at_every_step(kind):
 
 
 def test_a_step_that_ends_well_is_recorded_with_what_it_produced(run):
-    with run.step("restore") as attempt:
+    with run.step("look") as attempt:
         assert attempt
         assert not attempt.again
         assert Run.objects.get().progress[0].state == "running"
@@ -154,12 +154,12 @@ def test_a_step_that_ends_well_is_recorded_with_what_it_produced(run):
     kept = Run.objects.get()
     assert (kept.progress[0].state, kept.state) == ("done", {"branch": "br-1"})
     assert kept.progress[0].seconds >= 0
-    assert kept.progress[1] == Step("verify", "Compare with the checkpoint", "waiting", None)
+    assert kept.progress[1] == Step("restore", "Restore the snapshot", "waiting", None)
 
 
 def test_a_step_that_breaks_keeps_nothing_and_comes_again(run):
     def enter():
-        with run.step("restore"):
+        with run.step("look"):
             run.state["branch"] = "br-1"
             raise KeyError
 
@@ -167,14 +167,14 @@ def test_a_step_that_breaks_keeps_nothing_and_comes_again(run):
         enter()
     resumed = Run.objects.get()
     assert (resumed.progress[0].state, resumed.state) == ("running", {})
-    with resumed.step("restore") as attempt:
+    with resumed.step("look") as attempt:
         assert attempt.again
 
 
 def test_a_step_that_is_done_is_skipped(run):
-    with run.step("restore"):
+    with run.step("look"):
         pass
-    with Run.objects.get().step("restore") as attempt:
+    with Run.objects.get().step("look") as attempt:
         assert attempt is None
 
 
@@ -189,7 +189,7 @@ def test_a_listener_hears_of_each_step_as_it_finishes(run):
 
 def test_what_is_remembered_outlives_its_step(run):
     def enter():
-        with run.step("restore"):
+        with run.step("look"):
             run.remember(branch_id="br-1")
             raise KeyError
 
@@ -199,11 +199,11 @@ def test_what_is_remembered_outlives_its_step(run):
 
 
 def test_a_failed_run_shows_where(run):
-    with pytest.raises(KeyError), run.step("restore"):
+    with pytest.raises(KeyError), run.step("look"):
         raise KeyError
     run.fail("It broke.", "KeyError")
     kept = Run.objects.get()
-    assert [step.state for step in kept.progress] == ["failed", "waiting", "waiting"]
+    assert [step.state for step in kept.progress] == ["failed", "waiting", "waiting", "waiting"]
     assert (kept.status, kept.error, kept.detail) == ("failed", "It broke.", "KeyError")
     assert kept.is_finished
 

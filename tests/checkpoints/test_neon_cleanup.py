@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("only_ours")
 
 
 def test_a_dry_run_says_what_it_would_delete_and_deletes_nothing(fork, project, eve, theirs):
-    flows.restore(fork.first)  # leaves a branch
+    flows.restore(fork.first, unsaved=True)  # leaves a branch
     half_started(User.objects.create_user("bob"), age=timedelta(hours=2))
     unreferenced(project)
     before = in_neon(), in_meta(), flows.snapshots(project), flows.branches(project)

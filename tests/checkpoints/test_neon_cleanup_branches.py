@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from checkpoints import runs
 from checkpoints.models import Project
 from neon import service as neon
 from tests.checkpoints import flows
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("only_ours")
 
 def test_branches_go_but_the_default_one(head, project, eve):
     for _ in range(2):
-        flows.restore(head)
+        flows.restore(head, unsaved=True)
     other = Project.objects.current(eve)
     flows.restore(other.head)
     said = clean("branches", project.neon_project_id, "--yes")
@@ -21,6 +22,16 @@ def test_branches_go_but_the_default_one(head, project, eve):
     assert flows.branches(project) == {"main"}
     assert flows.branches(other) == {"main", "main (old)"}
     assert flows.people(project).keys() == PEOPLE
+
+
+def test_what_waits_to_be_saved_stays(head, project):
+    flows.execute(project.database_url, "DELETE FROM contacts")
+    run = flows.restore(head)
+    said = clean("branches", project.neon_project_id, "--yes")
+    assert "The branch main (old) stays until what it holds is saved." in said.output
+    assert flows.branches(project) == {"main", "main (old)"}
+    runs.clean_up(run.pk)
+    assert flows.branches(project) == {"main"}
 
 
 def test_children_go_before_their_parents_and_what_the_default_was_made_from_stays(project, wire):
@@ -50,7 +61,7 @@ def test_children_go_before_their_parents_and_what_the_default_was_made_from_sta
 
 def test_a_branch_that_neon_does_not_give_up_is_said_and_the_others_go(head, project, wire):
     for _ in range(2):
-        flows.restore(head)
+        flows.restore(head, unsaved=True)
     protected = next(b for b in neon.connect().branches(project.neon_project_id) if not b.default)
     wire.refuses(f"DELETE .*/branches/{protected.id}$", 422)
     said = clean("branches", project.name, "--yes")

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from checkpoints import cleanup, runs
+from checkpoints import cleanup, locks, runs
 from checkpoints.models import Project, Run
 from neon import client
 from neon import service as neon
@@ -62,7 +62,7 @@ def test_a_run_that_nobody_has_been_at_for_an_hour_is_given_up(project):
 
 def test_a_run_is_not_given_up_under_whoever_has_just_taken_it(project, monkeypatch):
     run, unfinished = half_started(User.objects.create_user("bob"), age=timedelta(hours=2))
-    monkeypatch.setattr(runs, "is_at_work", lambda run: False)  # as it was a moment ago
+    monkeypatch.setattr(locks, "is_executed", lambda run_id: False)  # as it was a moment ago
     with at_work(run):
         said = clean("orphans", "--yes")
     assert AT_WORK in said.output

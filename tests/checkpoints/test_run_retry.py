@@ -6,6 +6,7 @@ import pytest
 
 from checkpoints import runs
 from checkpoints.models import Run
+from tests.checkpoints import flows
 from tests.checkpoints.html import HTMX, Page
 
 
@@ -89,3 +90,43 @@ def test_a_visitor_is_sent_to_sign_in_and_then_home(client, failed):
 def test_other_methods_are_refused(owner, failed):
     for method in ["get", "head", "put", "patch", "delete"]:
         assert getattr(owner, method)(url(failed)).status_code == 405, method
+
+
+@pytest.fixture
+def without_room(started, project, grown):
+    """A restore that failed because what has changed could not be saved."""
+    flows.execute(project.database_url, "DELETE FROM contacts WHERE name = 'Ada Lovelace'")
+    project.note_full(True)
+    return flows.restore(grown.first)
+
+
+def test_without_room_both_ways_on_are_offered(owner, without_room, grown):
+    page = Page(owner.get(f"/runs/{without_room.pk}/"))
+    assert page.one("option")["value"] == str(grown.first.pk)
+    assert {"Delete it and go on", "Go on without a safety checkpoint"} <= set(page.labels)
+
+
+def test_one_may_go_on_unsaved(owner, without_room, grown, project, working):
+    owner.post(url(without_room), {"unsaved": "on"})
+    project.refresh_from_db()
+    assert project.head == grown.first
+    assert "leftover" in Run.objects.first().state
+    assert not Run.objects.first().is_unsaved
+
+
+def test_a_checkpoint_may_be_deleted_for_it(owner, project, grown, working):
+    third = flows.advance(grown.second).result
+    flows.execute(project.database_url, "DELETE FROM contacts WHERE name = 'Ada Lovelace'")
+    project.note_full(True)
+    failed = flows.restore(grown.first)
+    owner.post(url(failed), {"prune": str(grown.second.pk)})
+    project.refresh_from_db()
+    assert project.head == grown.first
+    assert set(project.checkpoints.all()) == {grown.first, third}
+
+
+@pytest.mark.parametrize("prune", ["nonsense", str(uuid.uuid4())])
+def test_what_is_no_checkpoint_of_the_project_is_not_deleted(owner, without_room, project, grown, prune, working):
+    owner.post(url(without_room), {"prune": prune})
+    assert Run.objects.first().remedy == Run.Remedy.ROOM
+    assert project.checkpoints.count() == 2

@@ -26,6 +26,7 @@ def test_progress_is_a_page_that_refreshes_itself(owner, run):
     assert page.headings == ["Progress", "Restoring the checkpoint"]
     assert page.one("meta", **{"http-equiv": "refresh"})["content"] == "1"
     assert [item.words for item in page.all("li", class_="waiting")] == [
+        "Look for changes since the checkpoint: waiting",
         "Restore the snapshot: waiting",
         "Compare with the checkpoint: waiting",
         "Record where the database is: waiting",
@@ -52,9 +53,9 @@ def test_steps_show_their_state_and_seconds(owner, run, impatient):
     run.steps[1] |= {"state": "running", "started": began.isoformat()}
     run.save()
     page = Page(owner.get(url(run), headers=HTMX))
-    assert page.one("li", class_="done").words == "Restore the snapshot: done 1.3 s"
-    assert page.one("li", class_="running").words == "Compare with the checkpoint: running"
-    assert "Compare with the checkpoint, step 2 of 3" in [element.words for element in page.all("p")]
+    assert page.one("li", class_="done").words == "Look for changes since the checkpoint: done 1.3 s"
+    assert page.one("li", class_="running").words == "Restore the snapshot: running"
+    assert "Restore the snapshot, step 2 of 4" in [element.words for element in page.all("p")]
 
 
 def test_a_run_that_no_worker_takes_says_so(owner, run, impatient):

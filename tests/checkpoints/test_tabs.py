@@ -67,7 +67,9 @@ def test_meta_db_lists_the_checkpoints(owner, moved):
     assert [cell.words for cell in page.all("th")] == [
         "version",
         "prompt",
+        "label",
         "kind",
+        "pinned",
         "snapshot_id",
         "parent",
         "created_at",

@@ -133,7 +133,18 @@ def test_every_change_of_the_schema_is_found(uri, execute, then):
         before = fingerprint.take(uri)
         assert fingerprint.compare(uri, before) == SAME, statement
         execute(statement)
-        assert fingerprint.compare(uri, before) == Difference(True, (), ()), statement
+        found = fingerprint.compare(uri, before)
+        assert (found.schema_changed, found.tables, found.sequences) == (True, (), ()), statement
+
+
+def test_columns_that_came_and_went_are_named(uri, execute, then):
+    execute("ALTER TABLE notes ADD COLUMN extra text")
+    execute("ALTER TABLE notes RENAME COLUMN text TO words")
+    found = fingerprint.compare(uri, then)
+    assert (found.columns_added, found.columns_gone) == (
+        ("public.notes.words", "public.notes.extra"),
+        ("public.notes.text",),
+    )
 
 
 def test_tables_that_came_and_went_are_found(uri, execute, then):
