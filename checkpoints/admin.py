@@ -94,11 +94,14 @@ class ProjectAdmin(ReadOnly, admin.ModelAdmin[Project]):
 class CheckpointAdmin(ReadOnly, admin.ModelAdmin[Checkpoint]):
     """Checkpoints."""
 
-    list_display = ("prompt", "version", "kind", "project", "owner", "snapshot_id", "created_at")
-    list_filter = ("version", "kind", "created_at")
+    list_display = ("title", "version", "kind", "pinned", "project", "owner", "snapshot_id", "created_at")
+    list_filter = ("version", "kind", "pinned", "created_at")
     list_select_related = ("project__owner",)
-    search_fields = ("prompt", "snapshot_id", "project__name", "project__owner__email")
-    fields = ("prompt", "version", "kind", "project", "parent", "snapshot_id", "fingerprint", "created_at")
+    search_fields = ("prompt", "label", "snapshot_id", "project__name", "project__owner__email")
+    fields = (
+        *("prompt", "label", "version", "kind", "pinned", "project", "parent", "snapshot_id", "fingerprint"),
+        "created_at",
+    )
     readonly_fields = fields
     actions = ("restore",)
 
@@ -128,7 +131,7 @@ class RunAdmin(ReadOnly, admin.ModelAdmin[Run]):
     list_select_related = ("owner", "project", "target")
     search_fields = ("id", "owner__email", "project__name", "error")
     fields = (
-        *("id", "kind", "status", "owner", "project", "target", "result", "step_list", "took"),
+        *("id", "kind", "status", "owner", "project", "origin", "target", "result", "saved", "step_list", "took"),
         *("error", "detail", "state", "created_at", "started_at", "finished_at"),
     )
     readonly_fields = fields

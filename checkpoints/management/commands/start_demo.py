@@ -20,7 +20,7 @@ from django.db import Error as DatabaseError
 from django.urls import reverse
 from sesame.utils import get_query_string
 
-from checkpoints import processes, runs, services
+from checkpoints import changes, processes, runs, services
 from checkpoints.models import Checkpoint, Project, Run, Step
 from contacts.errors import AppDatabaseError
 from neon.errors import NeonError
@@ -113,6 +113,8 @@ class Command(BaseCommand):
     def _ask(self, project: Project) -> None:
         if not sys.stdin.isatty():
             raise CommandError("--reset deletes the project. Add --yes to agree.")
+        if changes.look(project):
+            self.stdout.write("Its database has changed, or may have, since its last checkpoint.")
         count = project.checkpoints.count()
         answer = input(f"Delete {project.name}, its {count} checkpoints and all contacts in it, for good? [y/N] ")
         if answer.strip().lower() not in {"y", "yes"}:
