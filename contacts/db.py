@@ -24,6 +24,7 @@ from contacts.errors import (
     Busy,
     DuplicateEmail,
     InvalidInput,
+    NoSpace,
     Rejected,
     TableMissing,
     Unavailable,
@@ -205,6 +206,8 @@ def _ours(error: psycopg.Error, connection: Connection) -> AppDatabaseError:
     match error:
         case errors.AdminShutdown() | errors.CrashShutdown() | errors.CannotConnectNow():
             return Unavailable(detail, passing=True)
+        case errors.DiskFull():
+            return NoSpace(detail)
         case errors.QueryCanceled():
             return Unavailable(detail)
         case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():

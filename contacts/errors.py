@@ -7,7 +7,8 @@ AppDatabaseError
 ├── NotFound         the contact is gone
 ├── DuplicateEmail   another contact has the email
 ├── InvalidInput     a value that Postgres cannot store
-└── Rejected         Postgres refused for another reason: rights, constraints, disk
+├── NoSpace          the disk is full, or the plan's storage is used up
+└── Rejected         Postgres refused for another reason: rights, constraints
 
 `str(error)` is for logs: the kind of fault in our own words. What psycopg and the server say is never in
 it, as it may quote the connection string or a contact. `error.sentence` is for people.
@@ -58,6 +59,12 @@ class InvalidInput(AppDatabaseError):
     """Postgres cannot store a value."""
 
     sentence = "The app database cannot store this text."
+
+
+class NoSpace(AppDatabaseError):
+    """The disk is full, or the plan's storage is used up."""
+
+    sentence = "The app database has no room left, so nothing was saved. Make room, then try again."
 
 
 class Rejected(AppDatabaseError):

@@ -15,6 +15,7 @@ NeonError
 │   └── RateLimited           too many requests: 429, or our own pace
 └── ServiceError          Neon's fault
     ├── ServerError           5xx
+    ├── NoSpace               the server's disk is full: 507, from the local control plane only
     ├── Unreachable           no connection, or it dropped
     ├── Timeout               no answer in time, from Neon or from a proxy before it: 504, 524
     ├── UnexpectedResponse    an answer that we cannot read
@@ -160,6 +161,12 @@ class ServerError(ServiceError):
         return self.status not in NOT_DONE
 
 
+class NoSpace(ServiceError):
+    """The disk of the database server is full."""
+
+    _sentence = "The disk of the database server is full. Make room on it, then try again."
+
+
 class Unreachable(ServiceError):
     """No connection to Neon, or one that dropped."""
 
@@ -227,6 +234,8 @@ def kind_of(status: int, code: str, message: str) -> type[NeonError]:
         return RateLimited
     if status in TOO_SLOW:
         return Timeout
+    if status == 507:
+        return NoSpace
     if status >= 500:
         return ServerError
     if status < 400:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -206,6 +206,25 @@ def is_local() -> bool:
     return not settings.NEON_API_KEY
 
 
+def has_room() -> bool:
+    """Tell whether the embedded server has room on its disk, if there is one."""
+    from neon.local import postgres
+
+    return postgres.embedded().has_room()
+
+
+@contextmanager
+def guarding() -> Iterator[None]:
+    """Keep the control plane's projects from shutting each other out, as long as this lasts; Neon does so itself."""
+    if settings.NEON_API_KEY or settings.LOCAL_POSTGRES_URL:
+        yield
+        return
+    from neon.local import guard
+
+    with guard.watching():
+        yield
+
+
 def upkeep() -> None:
     """Do what the control plane needs done from time to time; Neon does it for itself."""
     if settings.NEON_API_KEY:
@@ -213,3 +232,21 @@ def upkeep() -> None:
     from neon.local.engine import upkeep as plane
 
     plane.run()
+
+
+def reencrypt_passwords() -> int:
+    """Encrypt the passwords that the control plane keeps under the newest key; returns how many. Neon keeps its own."""
+    if settings.NEON_API_KEY:
+        return 0
+    from neon.local.engine import roles
+
+    return roles.reencrypt_passwords()
+
+
+def overdue() -> list[str]:
+    """Say in sentences what the control plane's upkeep should have set right by now; Neon looks after itself."""
+    if settings.NEON_API_KEY:
+        return []
+    from neon.local.engine import upkeep as plane
+
+    return plane.overdue()

@@ -70,6 +70,7 @@ class Branch:
     default: bool
     parent_id: str | None
     current_state: str
+    restored_from: str | None = None  # the snapshot that it was made from
 
     @classmethod
     def from_json(cls, data: object) -> Branch:
@@ -80,6 +81,7 @@ class Branch:
             default=need(data, "default", bool),
             parent_id=optional(data, "parent_id", str),
             current_state=need(data, "current_state", str),
+            restored_from=optional(data, "restored_from", str),
         )
 
 

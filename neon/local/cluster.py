@@ -24,6 +24,7 @@ ROLE_CONNECTION_LIMIT = 60
 # Copying through the WAL costs one flush to disk and is quicker for a small database; copying the files costs a
 # checkpoint and a flush for each of them, and writes a large one once instead of twice.
 LARGE_BYTES = 32 * 1024 * 1024
+COPY_SMALL, COPY_LARGE = sql.SQL("WAL_LOG"), sql.SQL("FILE_COPY")
 CLOSE_SECONDS = 5.0
 CLOSE_LOOK_SECONDS = 0.0005
 
@@ -69,6 +70,15 @@ WHERE kept.role = '' OR r.oid IS NOT NULL
 END_SESSIONS_OF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s AND datname = ANY(%s)
 """
+# Whoever may have changed the row of a database or of a role, in a transaction that is left open.
+END_WRITERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE backend_xid IS NOT NULL AND usename <> current_user AND usesysid IN (
+    SELECT oid FROM pg_roles WHERE rolname = %(name)s
+    UNION ALL SELECT datdba FROM pg_database WHERE datname = %(name)s
+    UNION ALL SELECT a.grantee FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = %(name)s
+)
+"""
 # A session that is just starting holds a lock on its database before it shows up among the activity: look there first.
 END_SESSIONS = """
 WITH wanted AS (SELECT oid FROM pg_database WHERE datname = ANY(%(databases)s))
@@ -79,6 +89,16 @@ SELECT pg_terminate_backend(pid) FROM (
     SELECT pid FROM pg_stat_activity WHERE datid IN (TABLE wanted)
 ) AS sessions
 """
+
+
+def _change(connection: Connection, name: str, statement: sql.Composed) -> None:
+    """Change a database or a role; a project's transaction that holds its row, and is left open, is ended."""
+    try:
+        with connection.transaction():
+            connection.execute(statement)
+    except psycopg.errors.LockNotAvailable:
+        connection.execute(END_WRITERS, {"name": name})
+        connection.execute(statement)
 
 
 def new_name(prefix: str) -> str:
@@ -99,20 +119,19 @@ def create_role(connection: Connection, role: str, password: str, *, login: bool
 def let_in(connection: Connection, role: str, password: str, *, login: bool = True) -> None:
     """Give a role its password, and the log-in if it is to have it; the server sees only the SCRAM verifier."""
     verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-    connection.execute(
+    _change(
+        connection,
+        role,
         sql.SQL("ALTER ROLE {} {} PASSWORD {}").format(
             sql.Identifier(role), sql.SQL("LOGIN" if login else "NOLOGIN"), sql.Literal(verifier)
-        )
+        ),
     )
 
 
 def create(connection: Connection, database: str, owner: str) -> None:
     """Make an empty database that accepts no connections yet."""
-    connection.execute(
-        sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8' ALLOW_CONNECTIONS false").format(
-            sql.Identifier(database), sql.Identifier(owner)
-        )
-    )
+    statement = "CREATE DATABASE {} OWNER {} TEMPLATE template0 STRATEGY {} ENCODING 'UTF8' ALLOW_CONNECTIONS false"
+    connection.execute(sql.SQL(statement).format(sql.Identifier(database), sql.Identifier(owner), COPY_SMALL))
 
 
 def copy(connection: Connection, source: str, target: str) -> None:
@@ -121,7 +140,7 @@ def copy(connection: Connection, source: str, target: str) -> None:
     large = size is not None and size["bytes"] >= LARGE_BYTES
     connection.execute(
         sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {} ALLOW_CONNECTIONS false").format(
-            sql.Identifier(target), sql.Identifier(source), sql.SQL("FILE_COPY" if large else "WAL_LOG")
+            sql.Identifier(target), sql.Identifier(source), COPY_LARGE if large else COPY_SMALL
         )
     )
 
@@ -167,8 +186,10 @@ def end_sessions_of(connection: Connection, role: str, databases: Sequence[str])
 
 def allow_connections(connection: Connection, database: str, allowed: bool) -> None:
     """Open a database to connections, or close it."""
-    connection.execute(
-        sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(sql.Identifier(database), sql.Literal(allowed))
+    _change(
+        connection,
+        database,
+        sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(sql.Identifier(database), sql.Literal(allowed)),
     )
 
 
@@ -183,26 +204,34 @@ def drop(connection: Connection, database: str) -> None:
 
 def lock_out(connection: Connection, role: str) -> None:
     """Take a role's log-in away at once; it may have to wait to be dropped."""
-    connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(sql.Identifier(role)))
+    _change(connection, role, sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(sql.Identifier(role)))
 
 
 def admit(connection: Connection, database: str, role: str) -> None:
     """Let a role that does not own the database connect to it."""
-    connection.execute(
-        sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(sql.Identifier(database), sql.Identifier(role))
+    _change(
+        connection,
+        database,
+        sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(sql.Identifier(database), sql.Identifier(role)),
     )
 
 
 def shut_out(connection: Connection, database: str, role: str) -> None:
     """Take back whatever the role may do with the database as such."""
-    connection.execute(
-        sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(sql.Identifier(database), sql.Identifier(role))
+    _change(
+        connection,
+        database,
+        sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(sql.Identifier(database), sql.Identifier(role)),
     )
 
 
 def give_to(connection: Connection, database: str, owner: str) -> None:
     """Change a database's owner."""
-    connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(database), sql.Identifier(owner)))
+    _change(
+        connection,
+        database,
+        sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(database), sql.Identifier(owner)),
+    )
 
 
 def is_needed(connection: Connection, role: str, databases: Sequence[str]) -> bool:
@@ -279,7 +308,7 @@ def _to_present_roles(connection: Connection, grants: list[DictRow]) -> list[Dic
 def retire(connection: Connection, database: str) -> None:
     """Make a closed live database the plane's own, open to nobody again."""
     name = sql.Identifier(database)
-    connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(name))
+    _change(connection, database, sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(name))
     grantees = connection.execute(GRANTEES, [database]).fetchall()
     for grantee in [sql.SQL("PUBLIC"), *(sql.Identifier(row["rolname"]) for row in grantees)]:
-        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(name, grantee))
+        _change(connection, database, sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(name, grantee))

@@ -64,6 +64,18 @@ class NotImplementedHere(PlaneError):
     status = HTTPStatus.NOT_IMPLEMENTED
 
 
+class Unavailable(PlaneError):
+    """The Postgres server is away; nothing was done, and the same request works later."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class DiskFull(PlaneError):
+    """The Postgres server has no room on its disk; what was begun is undone, or swept later."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+
+
 class InternalError(PlaneError):
     """The plane itself is at fault."""
 

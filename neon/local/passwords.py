@@ -4,8 +4,9 @@ import base64
 import hashlib
 import secrets
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 
 def new() -> str:
@@ -19,11 +20,12 @@ def encrypt(password: str) -> str:
 
 
 def decrypt(token: str) -> str:
-    """Decrypt what ``encrypt`` made.
-
-    Raises cryptography.fernet.InvalidToken when none of the keys fits.
-    """
-    return _cipher().decrypt(token.encode()).decode()
+    """Decrypt what ``encrypt`` made; raises ImproperlyConfigured when none of the keys fits."""
+    try:
+        return _cipher().decrypt(token.encode()).decode()
+    except InvalidToken:
+        message = "A role's password was encrypted under a key that is not in FIELD_ENCRYPTION_KEYS."
+        raise ImproperlyConfigured(message) from None
 
 
 def _cipher() -> MultiFernet:

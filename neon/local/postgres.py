@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import fcntl
 import functools
+import math
 import os
 import re
 import secrets
@@ -33,6 +34,12 @@ SUPERUSER = "postgres"
 META_DATABASE = "checkpoints"
 START_SECONDS = 30
 STOP_SECONDS = 3
+# A server that does not come up would hold everybody who asks: they wait no longer than this for whoever starts it,
+WAIT_SECONDS = 10
+# and nobody tries again so soon after a failure.
+PAUSE_SECONDS = 1
+# With less than two files of WAL a write may be the server's last: it stops when it cannot log.
+ROOM_BYTES = 32 * 1024 * 1024
 # Nothing replicates from this server, and minimal WAL makes copying a database cheaper.
 SERVER_SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -41,6 +48,10 @@ SERVER_SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "log_line_prefix": "%m [%p] ",
+    # A table of 80 000 locks for all: one project alone does not fill it before the guard has seen it.
+    "max_locks_per_transaction": "256",
+    # What one statement may write beside the tables; without a bound it fills the disk for everybody.
+    "temp_file_limit": "1GB",
     # However many connections the projects hold, the site and the plane get theirs.
     "superuser_reserved_connections": "60",
     # All passwords are random and long: there is no guesser to slow down, only log-ins.
@@ -59,10 +70,12 @@ class EmbeddedPostgres:
     def __init__(self, folder: Path, server_settings: Mapping[str, str]) -> None:
         self._folder = folder
         self._cluster = folder / "cluster"
+        self._log = self._cluster / "server.log"
         self._settings = {**SERVER_SETTINGS, **server_settings}
         self._mutex = threading.Lock()
         self._address: Address | None = None
         self._users: int | None = None
+        self._failure, self._failed_at = "", -math.inf
         os.register_at_fork(after_in_child=self._start_afresh)
 
     def address(self) -> Address:
@@ -70,15 +83,27 @@ class EmbeddedPostgres:
 
         Raises PostgresError.
         """
-        with self._mutex:
+        if not self._mutex.acquire(timeout=WAIT_SECONDS):
+            raise PostgresError("Postgres is still starting.")
+        try:
             if self._address is None:
-                self._address = self._enter()
+                self._address = self._enter_or_pause()
             return self._address
+        finally:
+            self._mutex.release()
+
+    def known(self) -> Address | None:
+        """Return where the server was when this process last used it; does not start it."""
+        return self._address
 
     def forget(self) -> None:
         """Look at the server anew at the next call, because it did not answer: it may have died or moved."""
         with self._mutex:
             self._address = None
+
+    def has_room(self) -> bool:
+        """Tell whether there is room on the disk for a little more; yes, while there is no server yet."""
+        return not self._cluster.exists() or shutil.disk_usage(self._folder).free >= ROOM_BYTES
 
     def leave(self) -> None:
         """Stop using the server, and stop the server itself when nobody else uses it."""
@@ -99,6 +124,15 @@ class EmbeddedPostgres:
         if self._users is not None:
             os.close(self._users)
         self._mutex, self._users, self._address = threading.Lock(), None, None
+
+    def _enter_or_pause(self) -> Address:
+        if time.monotonic() < self._failed_at + PAUSE_SECONDS:
+            raise PostgresError(self._failure)
+        try:
+            return self._enter()
+        except PostgresError as error:
+            self._failure, self._failed_at = str(error), time.monotonic()
+            raise
 
     def _enter(self) -> Address:
         try:
@@ -133,8 +167,13 @@ class EmbeddedPostgres:
         try:
             port = int((self._folder / "port").read_text())
         except (FileNotFoundError, ValueError):  # a kill in the middle of writing it
-            port = free_port()
+            port = self._new_port()
         return address(port, SUPERUSER, (self._folder / "password").read_text())
+
+    def _new_port(self) -> int:
+        port = free_port()
+        (self._folder / "port").write_text(str(port))
+        return port
 
     def _create(self) -> None:
         """Run initdb beside the final folder and rename, so that a kill never leaves half a cluster in use."""
@@ -146,7 +185,7 @@ class EmbeddedPostgres:
         for path in (self._folder / "password", handover):
             path.touch(mode=0o600)
             path.write_text(password)
-        (self._folder / "port").write_text(str(free_port()))
+        self._new_port()
         if account is not None:
             os.chown(fresh, *account)
             os.chown(handover, *account)
@@ -168,26 +207,31 @@ class EmbeddedPostgres:
         fresh.rename(self._cluster)
 
     def _start(self, where: Address) -> Address:
-        """Start the server, or wait for one that is just recovering; move to another port when ours is taken."""
-        log = self._cluster / "server.log"
-        if self._is_dead():
-            port = free_port() if is_taken(where["port"]) else where["port"]
-            where = address(port, SUPERUSER, where["password"])
-            (self._folder / "port").write_text(str(port))
-            options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in self._settings.items())
-            self._run(
-                "pg_ctl",
-                "start",
-                f"--pgdata={self._cluster}",
-                f"--log={log}",
-                f"--timeout={START_SECONDS}",
-                f"--options={options} -c port={port}",
-            )
+        """Start the server, or wait for one that is just recovering, which may yet die of it."""
         deadline = time.monotonic() + START_SECONDS
         while not answers(where):
             if time.monotonic() > deadline:
-                raise PostgresError(f"Postgres did not start within {START_SECONDS} s; see {log}.")
-            time.sleep(0.02)
+                raise PostgresError(f"Postgres did not start within {START_SECONDS} s; see {self._log}.")
+            if self._is_dead():
+                programs.end_orphans(self._cluster)
+                where = self._launch(where)
+            else:
+                time.sleep(0.02)
+        return where
+
+    def _launch(self, where: Address) -> Address:
+        """Run the server; move to another port when ours is taken."""
+        if is_taken(where["port"]):
+            where = address(self._new_port(), SUPERUSER, where["password"])
+        options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in self._settings.items())
+        self._run(
+            "pg_ctl",
+            "start",
+            f"--pgdata={self._cluster}",
+            f"--log={self._log}",
+            f"--timeout={START_SECONDS}",
+            f"--options={options} -c port={where['port']}",
+        )
         return where
 
     def _is_dead(self) -> bool:
@@ -220,9 +264,8 @@ class EmbeddedPostgres:
 
     def _reason(self, lines: list[str]) -> str:
         """Return the line that says why: a program ends with advice, and the server tells its own log."""
-        server_log = self._cluster / "server.log"
-        if server_log.exists():
-            lines = [*server_log.read_text(errors="replace").splitlines()[-20:], *lines]
+        if self._log.exists():
+            lines = [*self._log.read_text(errors="replace").splitlines()[-20:], *lines]
         told = [line for line in lines if REASON.search(line)]
         return REASON.split((told or lines or [""])[-1])[-1].strip(" .")
 

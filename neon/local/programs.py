@@ -1,12 +1,17 @@
 """Postgres' own programs, run as a user that Postgres accepts."""
 
+import contextlib
 import importlib.util
 import os
 import pwd
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 from neon.local.address import PostgresError
+
+END_SECONDS = 5.0
 
 
 def run(folder: Path, program: str, *arguments: str) -> tuple[int, list[str]]:
@@ -33,6 +38,29 @@ def run(folder: Path, program: str, *arguments: str) -> tuple[int, list[str]]:
         ).returncode
         log.seek(0)
         return code, log.read().strip().splitlines()
+
+
+def end_orphans(cluster: Path) -> None:
+    """End what a killed server has left at work: a long query does not notice, and bars the next server's start.
+
+    Where there is no /proc nobody can tell them, and the next server waits for them.
+    """
+    deadline = time.monotonic() + END_SECONDS
+    while (orphans := _servers_in(cluster)) and time.monotonic() < deadline:
+        for pid in orphans:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _servers_in(cluster: Path) -> list[int]:
+    """Return the processes of Postgres that work in a cluster's folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+            if (process / "cwd").samefile(cluster) and (process / "exe").samefile(binaries() / "postgres"):
+                found.append(int(process.name))
+    return found
 
 
 def account() -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 import atexit
 import functools
 import os
+import select
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from neon.local.errors import NotFound
 # What made the tables and what changed them since, each applied once, in the order of their names.
 STEPS = sorted((Path(__file__).parent / "sql").glob("*.sql"))
 IDLE_CONNECTIONS = 8
+# What a project's role has locked is not waited for without end: the others of the cluster wait behind us.
+LOCK_SECONDS = 2
 
 # A branch is in the making, or being reset, while an operation says so. What a reset prepares is nobody's business.
 BRANCHES: LiteralString = """
@@ -39,6 +42,10 @@ SELECT e.*, EXISTS (
        ) AS is_init
 FROM endpoints e
 WHERE true
+"""
+
+WAIT_FOR_LOCK: LiteralString = """
+SELECT pg_advisory_lock(hashtextextended(%s, 0)) FROM set_config('lock_timeout', '0', false)
 """
 
 # By process: a forked child must not speak on its parent's connections, nor close them.
@@ -75,13 +82,17 @@ def _take(idle: list[Connection]) -> Connection | None:
             kept = idle.pop()
         except IndexError:  # another thread was quicker
             break
-        try:
-            kept.execute("")
-        except psycopg.OperationalError:
-            kept.close()
-        else:
+        if _is_quiet(kept):
             return kept
+        kept.close()
     return None
+
+
+def _is_quiet(connection: Connection) -> bool:
+    """Tell, without a round trip, that the server said nothing: to an idle client it only says good-bye."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 def _connect() -> Connection:
@@ -93,14 +104,19 @@ def _connect() -> Connection:
         autocommit=True,
         row_factory=dict_row,
         application_name="neon_local",
-        options="-c TimeZone=UTC",  # the last day of 9999 has no other date that Python knows
+        # The last day of 9999 has no other date that Python knows.
+        options=f"-c TimeZone=UTC -c lock_timeout={LOCK_SECONDS}s",
     )
     where = postgres.server().address()
     try:
         made = open_connection(**where)
     except psycopg.OperationalError:
         postgres.server().forget()
-        made = open_connection(**postgres.server().address())
+        where = postgres.server().address()
+        try:
+            made = open_connection(**where)
+        except psycopg.OperationalError as error:
+            raise PostgresError("Postgres does not let the control plane in.") from error
     _bring_up_to_date(made)
     return made
 
@@ -198,7 +214,9 @@ def role_names(connection: Connection, project_id: str) -> dict[str, str]:
 def lock(connection: Connection, name: str, *, wait: bool) -> Iterator[bool]:
     """Hold the lock of that name, which the session may hold already; tell whether it was free when not waiting."""
     if wait:
-        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [name])
+        # However long: its holder is one of us, and may be copying.
+        connection.execute(WAIT_FOR_LOCK, [name])
+        connection.execute("RESET lock_timeout")
     held = wait or one(connection, "SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS held", name)["held"]
     try:
         yield held

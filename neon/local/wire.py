@@ -9,13 +9,25 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 
 from neon.local import faults
-from neon.local.errors import BadRequest, InternalError, NotFound, NotImplementedHere, PlaneError, Unauthorized
+from neon.local.address import PostgresError
+from neon.local.errors import (
+    BadRequest,
+    DiskFull,
+    InternalError,
+    Locked,
+    NotFound,
+    NotImplementedHere,
+    PlaneError,
+    Unauthorized,
+    Unavailable,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -59,10 +71,30 @@ def _serve(
         return _refusal(error, request_id)
     except SuspiciousOperation:  # Django's bounds for a body and for the number of parameters
         return _refusal(BadRequest("invalid request: too large"), request_id)
+    except psycopg.Error as error:
+        return _refusal(_told_by_postgres(request, error, request_id), request_id)
     except Exception:  # the last resort of a server; what went wrong may quote what is nobody's business
         logger.exception("%s %s failed (%s)", request.method, request.path, request_id)
         return _refusal(InternalError("internal error"), request_id)
     return _response(body, status, request_id)
+
+
+def _told_by_postgres(request: HttpRequest, error: psycopg.Error, request_id: str) -> PlaneError:
+    """Return what a failure of the server is to the client; nothing of the server's own words, which may quote data."""
+    match error:
+        case PostgresError():
+            logger.warning("%s %s failed (%s): %s", request.method, request.path, request_id, error)
+            return Unavailable("the Postgres server does not answer")
+        case psycopg.errors.DiskFull():
+            logger.warning("%s %s failed (%s): the disk is full", request.method, request.path, request_id)
+            return DiskFull("no space left on the disk of the Postgres server")
+        # A session of the project's holds what the call needs, or has changed it in between; all is as it was.
+        case psycopg.errors.LockNotAvailable() | psycopg.errors.DeadlockDetected():
+            return Locked()
+        case psycopg.errors.InternalError_() if "tuple concurrently" in str(error):
+            return Locked()
+    logger.error("%s %s failed (%s)", request.method, request.path, request_id, exc_info=error)
+    return InternalError("internal error")
 
 
 def _refusal(error: PlaneError, request_id: str) -> HttpResponse:

@@ -43,7 +43,7 @@ class Databases:
     @contextmanager
     def made(self, template="template0"):
         name = f"contacts_{secrets.token_hex(4)}"
-        on_server("CREATE DATABASE {} OWNER {} TEMPLATE {}", name, self.owner, template)
+        on_server("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY", name, self.owner, template)
         uri = self.uri(name)
         try:
             yield name

@@ -1,13 +1,23 @@
 """Fixtures of the tests at the wire."""
 
+import functools
 from collections.abc import Iterator
 
+import httpx
 import pytest
 import respx
 
 from neon.client import Client
 from neon.service import Neon
 from tests.neon import wire
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certificates_read_once() -> Iterator[None]:
+    """Read the machine's certificates once: every client of hundreds would do so again, and need most of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", functools.cache(httpx.create_ssl_context))
+        yield
 
 
 @pytest.fixture

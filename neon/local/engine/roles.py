@@ -173,6 +173,18 @@ def keep_admission(connection: Connection, database_id: int, physical: str) -> N
     )
 
 
+def reencrypt_passwords() -> int:
+    """Encrypt every role's password under the newest key; returns how many there are."""
+    with store.connection() as connection:
+        roles = connection.execute("SELECT physical_name, password FROM roles WHERE password <> ''").fetchall()
+        for role in roles:
+            connection.execute(
+                "UPDATE roles SET password = %s WHERE physical_name = %s AND password = %s",  # unless it is a new one
+                [passwords.encrypt(passwords.decrypt(role["password"])), role["physical_name"], role["password"]],
+            )
+        return len(roles)
+
+
 def _keep_password(connection: Connection, physical: str, password: str, *, login: bool) -> None:
     cluster.let_in(connection, physical, password, login=login)
     connection.execute(

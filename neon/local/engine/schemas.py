@@ -72,11 +72,13 @@ def _dump_closed(connection: Connection, database: str) -> str:
 
 def _dump(database: str) -> str:
     where = postgres.server().address()
-    # The password is not among the arguments: those are shown to everybody.
-    conninfo: dict[str, Any] = {**where, "password": None, "dbname": database, "options": "-c lc_messages=C"}
-    options = ["--schema-only", "--encoding=UTF8", f"--lock-wait-timeout={LOCK_SECONDS * 1000:.0f}"]
+    # The password is not among the arguments: those are shown to everybody. The role that an owner may have set for all
+    # sessions of the database is not put on.
+    options = "-c lc_messages=C -c role=none"
+    conninfo: dict[str, Any] = {**where, "password": None, "dbname": database, "options": options}
+    arguments = ["--schema-only", "--encoding=UTF8", f"--lock-wait-timeout={LOCK_SECONDS * 1000:.0f}"]
     result = subprocess.run(  # noqa: S603 - a fixed program with our own arguments
-        [programs.binaries() / "pg_dump", *options, f"--dbname={make_conninfo(**conninfo)}"],
+        [programs.binaries() / "pg_dump", *arguments, f"--dbname={make_conninfo(**conninfo)}"],
         check=False,
         capture_output=True,
         encoding="utf-8",

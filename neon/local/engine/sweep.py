@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Iterator
+from typing import LiteralString
 
 import psycopg
 
@@ -11,6 +12,15 @@ from neon.local.cluster import Connection
 from neon.local.engine import leftovers
 
 logger = logging.getLogger(__name__)
+
+# Upkeep comes every ten seconds.
+OVERDUE_SECONDS = 60
+CLOSED: LiteralString = """
+SELECT e.project_id, d.physical_name FROM databases d JOIN endpoints e ON e.branch_id = d.branch_id
+JOIN projects ON projects.id = e.project_id AND deleted_at IS NULL
+JOIN pg_database p ON p.datname = d.physical_name
+WHERE NOT p.datallowconn AND (%(project)s::text IS NULL OR e.project_id = %(project)s)
+"""
 
 
 @contextlib.contextmanager
@@ -35,13 +45,7 @@ def forget_dropped(connection: Connection, project_id: str) -> None:
 
 def reopen_closed(connection: Connection, project_id: str | None = None) -> None:
     """Open the live databases that a kill between closing and opening left shut; of one project, or of all."""
-    closed = connection.execute(
-        "SELECT e.project_id, d.physical_name FROM databases d JOIN endpoints e ON e.branch_id = d.branch_id"
-        " JOIN projects ON projects.id = e.project_id AND deleted_at IS NULL"
-        " JOIN pg_database p ON p.datname = d.physical_name"
-        " WHERE NOT p.datallowconn AND (%(project)s::text IS NULL OR e.project_id = %(project)s)",
-        {"project": project_id},
-    ).fetchall()
+    closed = connection.execute(CLOSED, {"project": project_id}).fetchall()
     for row in closed:
         # When the lock is taken, somebody is at work there and opens it again.
         with (
@@ -51,6 +55,21 @@ def reopen_closed(connection: Connection, project_id: str | None = None) -> None
             # Looked up again under the lock: the project may have been deleted since.
             if held and row["physical_name"] in store.served(connection, row["project_id"]):
                 cluster.allow_connections(connection, row["physical_name"], True)
+
+
+def overdue(connection: Connection) -> list[str]:
+    """Say in sentences what should have been set right: closed databases, and what was left a while ago."""
+    sentences = []
+    for row in connection.execute(CLOSED, {"project": None}).fetchall():
+        with store.lock(connection, row["project_id"], wait=False) as held:
+            if held:  # else somebody is at work there
+                sentences.append(f"A database of the local project {row['project_id']} lets nobody in.")
+    query = "SELECT physical_name, kind FROM leftovers WHERE created_at < clock_timestamp() - make_interval(secs => %s)"
+    for row in connection.execute(query, [OVERDUE_SECONDS]).fetchall():
+        with store.lock(connection, row["physical_name"], wait=False) as held:
+            if held:
+                sentences.append(f"A local {row['kind']} that nothing refers to has not been dropped.")
+    return sentences
 
 
 def drop_leftovers(connection: Connection) -> None:

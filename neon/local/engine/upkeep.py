@@ -19,3 +19,9 @@ def run() -> None:
         sweep.reopen_closed(connection)
         sweep.drop_leftovers(connection)
         operations.forget_old(connection)
+
+
+def overdue() -> list[str]:
+    """Say in sentences what should have been set right by now, and has not been."""
+    with store.connection() as connection:
+        return sweep.overdue(connection)

@@ -103,11 +103,70 @@ def test_a_grant_on_them_grants_nothing(used, kind):
         "CREATE TABLESPACE mine LOCATION '/tmp'",
         "CREATE EXTENSION vector",
         "CHECKPOINT",
+        "CREATE TABLE t AS SELECT 1; COPY t TO '/tmp/stolen'",
+        "SELECT pg_read_binary_file('/etc/passwd')",
+        "SELECT pg_stat_file('.')",
+        "SELECT pg_ls_logdir()",
+        "SELECT pg_ls_waldir()",
+        "SELECT pg_ls_tmpdir()",
+        "SELECT lo_export(lo_create(0), '/tmp/stolen')",
+        "SELECT pg_current_logfile()",
+        "SELECT pg_rotate_logfile()",
+        "SELECT * FROM pg_hba_file_rules",
+        "SELECT * FROM pg_file_settings",
+        "SELECT * FROM pg_shmem_allocations",
+        "SHOW data_directory",
+        "SHOW config_file",
+        "LOAD '/tmp/mine.so'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE c AS '/tmp/mine.so', 'f'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE internal AS 'pg_reload_conf'",
+        "CREATE FOREIGN DATA WRAPPER mine",
+        "CREATE EVENT TRIGGER mine ON login EXECUTE FUNCTION nothing()",
+        "CREATE ACCESS METHOD mine TYPE TABLE HANDLER heap_tableam_handler",
+        "CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1' PUBLICATION p WITH (connect = false)",
+        "CREATE PUBLICATION p FOR ALL TABLES",
+        "SELECT pg_create_logical_replication_slot('slot', 'pgoutput')",
+        "SELECT pg_replication_origin_create('mine')",
+        "SELECT pg_switch_wal()",
+        "SELECT pg_create_restore_point('mine')",
+        "SELECT pg_promote()",
+        "SELECT pg_import_system_collations('pg_catalog')",
+        "SELECT subconninfo FROM pg_subscription",
+        "UPDATE pg_authid SET rolsuper = true",
+        "ALTER ROLE CURRENT_USER REPLICATION",
+        "ALTER ROLE CURRENT_USER BYPASSRLS",
+        "ALTER ROLE CURRENT_USER CREATEROLE",
+        "ALTER ROLE CURRENT_USER VALID UNTIL 'infinity'",
+        "SET session_replication_role = replica",
+        "SET log_statement = 'all'",
+        "SET temp_file_limit = -1",
+        "SET local_preload_libraries = '/tmp/mine'; LOAD 'mine'",
+        "ALTER ROLE CURRENT_USER SET log_min_duration_statement = 0",
     ],
 )
 def test_the_server_is_out_of_reach(project, attack):
     with project.connect() as connection, pytest.raises(InsufficientPrivilege):
         connection.execute(attack)
+
+
+@pytest.mark.parametrize("extension", ["file_fdw", "dblink", "postgres_fdw", "adminpack", "pageinspect", "plpython3u"])
+def test_extensions_that_reach_out_are_not_there(project, extension):
+    absent = psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile
+    with project.connect() as connection, pytest.raises(absent):
+        connection.execute(sql.SQL("CREATE EXTENSION {}").format(sql.Identifier(extension)))
+
+
+@pytest.mark.parametrize("kind", ["database", "true"])
+def test_it_cannot_replicate(project, kind):
+    with pytest.raises(psycopg.OperationalError, match=r"permission denied|max_wal_senders|WAL senders"):
+        project.connect(replication=kind)
+
+
+def test_it_cannot_prepare_a_transaction_that_outlives_its_session(project):
+    with psycopg.connect(project.uri) as connection:
+        connection.execute("CREATE TABLE left_open (n int)")
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="prepared transactions are disabled"):
+            connection.execute("PREPARE TRANSACTION 'for ever'")
 
 
 def test_it_cannot_end_other_sessions(project, other):

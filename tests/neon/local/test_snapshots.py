@@ -79,7 +79,7 @@ def test_a_failed_copy_opens_the_live_database_again(project, monkeypatch):
 
     branch_id = project.default["id"]
     monkeypatch.setattr("neon.local.cluster.copy", fail)
-    assert project.call("POST", f"/branches/{branch_id}/snapshot").status_code == 500
+    assert project.call("POST", f"/branches/{branch_id}/snapshot").status_code == 507
     assert project.sql("SELECT 1") == [(1,)]
     assert project.did("GET", "/snapshots")["snapshots"] == []
 

@@ -1,0 +1,83 @@
+"""What a project's role holds in a transaction that it leaves open does not hold up the plane for long, nor others."""
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from neon.local import store
+from neon.local.engine import upkeep
+from tests.neon.local import plane
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    """A plane that waits for locks for a moment only."""
+    store.close()
+    monkeypatch.setattr(store, "LOCK_SECONDS", 0.2)
+    yield
+    store.close()
+
+
+def holding(project, uri, statement):
+    """Return a session with a transaction left open that has changed something about the project's database or role."""
+    session = psycopg.connect(uri)
+    names = {key: sql.Identifier(project.parameters[key]) for key in ("database", "role")}
+    session.execute(sql.SQL(statement).format(**names))
+    return session
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER DATABASE {database} CONNECTION LIMIT 50",
+        "ALTER DATABASE {database} SET work_mem = '1MB'",
+        "GRANT CONNECT ON DATABASE {database} TO PUBLIC",
+        "COMMENT ON DATABASE {database} IS 'mine'",
+        "ALTER ROLE {role} PASSWORD 'mine'",
+        "LOCK TABLE pg_catalog.pg_database IN ACCESS SHARE MODE",
+        "CREATE TABLE mine (n int)",
+    ],
+)
+@pytest.mark.parametrize("from_elsewhere", [False, True], ids=["from within", "from its other database"])
+def test_every_verb_goes_through(project, statement, from_elsewhere):
+    path = f"/branches/{project.default['id']}/databases"
+    project.did("POST", path, json={"database": {"name": "shop", "owner_name": "neondb_owner"}})
+    uri = project.uri_of(database="shop") if from_elsewhere else project.uri
+    snapshot_id = project.snapshot()
+    for verb in (
+        project.snapshot,
+        lambda: project.restore(snapshot_id),
+        lambda: project.did("POST", f"/branches/{project.default['id']}/roles/neondb_owner/reset_password"),
+    ):
+        with holding(project, uri, statement) as session:
+            verb()
+            session.close()
+        uri = project.uri_of(database="shop") if from_elsewhere else project.uri_of()
+    with holding(project, uri, statement) as session:
+        assert project.call("DELETE", "").status_code == 200
+        session.close()
+
+
+def test_a_role_that_another_project_is_granting_something_to_holds_up_nobody_elses_upkeep(project, http):
+    with plane.project(http) as doomed, plane.project(http) as next_one:
+        roles = [made.parameters["role"] for made in (doomed, next_one)]
+    with psycopg.connect(project.uri) as session:
+        session.execute("CREATE TABLE t (n int)")
+        session.execute(sql.SQL("GRANT SELECT ON t TO {}").format(sql.Identifier(roles[0])))
+        upkeep.run()
+        assert set(roles) & plane.names_in_cluster() == {roles[0]}
+        session.rollback()
+    upkeep.run()
+    assert not set(roles) & plane.names_in_cluster()
+
+
+def test_what_cannot_be_had_in_time_is_busy_and_nothing_is_changed(project, monkeypatch):
+    """As it is when the role takes the lock again at once."""
+    monkeypatch.setattr("neon.local.cluster.END_WRITERS", "SELECT %(name)s")
+    with holding(project, project.uri, "ALTER DATABASE {database} CONNECTION LIMIT 50") as session:
+        path = f"/branches/{project.default['id']}/snapshot"
+        assert project.call("POST", path).status_code == 423
+        session.rollback()
+    assert project.did("GET", "/snapshots")["snapshots"] == []
+    assert project.sql("SELECT 1") == [(1,)]
+    project.snapshot()
