@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
+from checkpoints import http, limits
 from checkpoints.http import Request
 from checkpoints.models import Checkpoint, Project, Run
 
@@ -19,14 +20,14 @@ T = TypeVar("T")
 
 
 def signed_in(view: Callable[Concatenate[Request, P], HttpResponse]) -> Callable[..., HttpResponse]:
-    """Send visitors to sign in, and from there back to the page they came from."""
+    """Send visitors to sign in, and from there back to the page they came from; refuse users who act too often."""
 
     @wraps(view)
     def wrapper(request: Request, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if request.user.is_authenticated:
-            return view(request, *args, **kwargs)
+            return limits.refusal(request) or view(request, *args, **kwargs)
         if request.htmx:  # which would put the sign-in page where its fragment belongs
-            page = request.htmx.current_url_abs_path or reverse("home")
+            page = http.came_from(request) or reverse("home")
             return HttpResponseClientRedirect(redirect_to_login(page).url)
         # Nobody can be sent back to an action: it answers to POST alone.
         return redirect_to_login(request.get_full_path() if request.method in {"GET", "HEAD"} else reverse("home"))
@@ -64,7 +65,9 @@ def checkpoint(request: Request, pk: uuid.UUID) -> Checkpoint:
 
 def run(request: Request, pk: uuid.UUID) -> Run:
     """Return one of the user's runs."""
-    return get_object_or_404(Run.objects.select_related("project__head", "target", "result"), pk=pk, owner=request.user)
+    found = Run.objects.select_related("project__head", "target", "result")
+    request.run_id = pk  # for the log
+    return get_object_or_404(found, pk=pk, owner=request.user)
 
 
 def unfinished_run(request: Request) -> Run | None:

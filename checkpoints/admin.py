@@ -55,6 +55,7 @@ class CheckpointInline(ReadOnly, admin.TabularInline[Checkpoint, Project]):
 class ProjectAdmin(ReadOnly, admin.ModelAdmin[Project]):
     """Projects with their checkpoints."""
 
+    view_on_site = False  # only its owner may
     list_display = ("name", "owner", "neon_project_id", "head", "checkpoint_count", "created_at")
     list_filter = ("created_at",)
     list_select_related = ("owner", "head")
@@ -94,6 +95,7 @@ class ProjectAdmin(ReadOnly, admin.ModelAdmin[Project]):
 class CheckpointAdmin(ReadOnly, admin.ModelAdmin[Checkpoint]):
     """Checkpoints."""
 
+    view_on_site = False  # only its owner may
     list_display = ("title", "version", "kind", "pinned", "project", "owner", "snapshot_id", "created_at")
     list_filter = ("version", "kind", "pinned", "created_at")
     list_select_related = ("project__owner",)
@@ -126,6 +128,7 @@ class CheckpointAdmin(ReadOnly, admin.ModelAdmin[Checkpoint]):
 class RunAdmin(ReadOnly, admin.ModelAdmin[Run]):
     """Runs: their steps, how long they took, and what went wrong."""
 
+    view_on_site = False  # only its owner may
     list_display = ("short_id", "kind", "status", "owner", "project", "target", "took", "error", "created_at")
     list_filter = ("kind", "status", "created_at")
     list_select_related = ("owner", "project", "target")

@@ -1,5 +1,6 @@
 """What comes after a run: why it failed, what can be done about it, how it is undone, what it leaves to delete."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -54,23 +55,44 @@ def undo(run: Run, cause: Exception) -> str:
 
 
 def clean_up(run: Run) -> None:
-    """Save what a finished run replaced, and delete in Neon what it left behind or made in vain; raises NeonError.
+    """Save what a finished run replaced, and delete in Neon what it left behind or made in vain.
 
-    A second time is harmless.
+    What one refusal concerns stays to be tried again, and does not stop the rest; raises the first of them, a
+    NeonError. A second time is harmless.
     """
-    safety.save(run)
-    safety.drop_snapshots(run)
-    leftover = run.state.get("leftover", {})
-    for project_id in leftover.get("projects", []):
-        neon.connect().delete_project(project_id)
-    for name in leftover.get("project_names", []):
-        neon.connect().delete_project_named(name)
-    for project_id, branch_id in leftover.get("branches", []):
-        neon.connect().delete_branch(project_id, branch_id)
-    for project_id, name in leftover.get("snapshot_names", []):
-        neon.connect().delete_snapshot_named(project_id, name)
-    run.state.pop("leftover", None)
+    failures: list[NeonError] = []
+    try:
+        safety.save(run)
+    except NeonError as error:
+        failures.append(error)
+    left = run.state.get("leftover", {})
+    for kind, delete in _deletions().items():
+        kept = []
+        for what in left.pop(kind, []):
+            try:
+                delete(*what) if isinstance(what, list) else delete(what)
+            except NeonError as error:
+                failures.append(error)
+                kept.append(what)
+        if kept:
+            left[kind] = kept
+    if not left:
+        run.state.pop("leftover", None)
     run.save(update_fields=["state"])
+    if failures:
+        raise failures[0]
+
+
+def _deletions() -> dict[str, Callable[..., None]]:
+    """Return how each kind of leftover is deleted."""
+    api = neon.connect()
+    return {
+        "projects": api.delete_project,
+        "project_names": api.delete_project_named,
+        "branches": api.delete_branch,
+        "snapshots": safety.drop_snapshot,
+        "snapshot_names": api.delete_snapshot_named,
+    }
 
 
 def _is_bereft(run: Run, cause: Exception) -> bool:

@@ -12,6 +12,8 @@ NOT_NEGATIVE = (
     "NEON_LOCAL_SNAPSHOT_LIMIT",
     "NEON_LOCAL_ROOT_BRANCH_LIMIT",
     "NEON_LOCAL_RECOVERY_SECONDS",
+    "USER_ACTIONS_PER_MINUTE",
+    "ADDRESS_ACTIONS_PER_MINUTE",
 )
 
 
@@ -86,4 +88,12 @@ def check_meta_database(app_configs: Any, **options: Any) -> Sequence[CheckMessa
                 id="checkpoints.W001",
             )
         ]
+    return []
+
+
+@register()
+def check_logging(app_configs: Any, **options: Any) -> Sequence[CheckMessage]:
+    """Check that the log is written in a form that there is."""
+    if settings.LOG_FORMAT not in {"text", "json"}:
+        return [Error("LOG_FORMAT is neither text nor json.", hint="Unset it for text.", id="checkpoints.E008")]
     return []

@@ -74,18 +74,18 @@ def demo_content() -> Found:
     )
 
 
-def orphans(*, older_than: timedelta, all_gone: bool = False) -> Found:
+def orphans(*, older_than: timedelta, left_for: timedelta = timedelta(), all_gone: bool = False) -> Found:
     """Find what nobody needs any more: in Neon what no row refers to, rows without Neon project, abandoned runs.
 
     A worker resumes a run whose process died within seconds. One that is still unfinished after *older_than*, and at
-    which nobody is, counts as abandoned.
+    which nobody is, counts as abandoned. What runs have left counts when they ended *left_for* ago.
     """
     old = Run.objects.unfinished().select_related("owner").filter(created_at__lte=timezone.now() - older_than)
     abandoned = [run for run in old.order_by("created_at") if not locks.is_executed(run.pk)]
     unreferenced, known = _compare_with_neon()
     busy = Run.objects.unfinished().exclude(pk__in=[run.pk for run in abandoned]).values("owner")
     gone, notes = _gone(known, busy_owners={row["owner"] for row in busy}, all_gone=all_gone)
-    items = [*map(_given_up, abandoned), *_left_by_runs(), *unreferenced, *gone]
+    items = [*map(_given_up, abandoned), *_left_by_runs(left_for), *unreferenced, *gone]
     return Found(len(items), items, notes)
 
 
@@ -96,20 +96,24 @@ def snapshots(project: Project, *, referenced: bool) -> Found:
     Only the head stays, because it says where the database is and what the next prompt is.
     """
     taken = neon.connect().snapshots(project.neon_project_id)  # before the rows: else a new one seems unreferenced
-    _refuse_while_at_work(project.owner_id)
+    refuse_while_at_work(project.owner_id)
+    # A clean-up may just be taking one; it has its checkpoint, or is still among these.
+    coming = {str(pk) for pk in Run.objects.with_unsaved(project).values_list("pk", flat=True)}
     checkpoints = {checkpoint.snapshot_id: checkpoint for checkpoint in project.checkpoints.order_by("created_at")}
     items, kept = [], 0
     for snapshot in sorted(taken, key=lambda snapshot: snapshot.created_at, reverse=True):
         checkpoint = checkpoints.pop(snapshot.id, None)
+        if checkpoint is None and snapshot.name in coming:
+            continue
         if checkpoint and not referenced:
             kept += 1
         else:
             label = f"snapshot {snapshot.id}: {_fate(checkpoint, project)}"
-            items.append(Item(label, partial(_delete_snapshot, project, snapshot.id, checkpoint)))
+            items.append(Item(label, partial(delete_snapshot, project, snapshot.id, checkpoint)))
     for checkpoint in reversed(checkpoints.values()) if referenced else ():
         if checkpoint.pk != project.head_id:
             label = f"checkpoint {checkpoint}: its snapshot is gone"
-            items.append(Item(label, partial(_forget_checkpoint, checkpoint)))
+            items.append(Item(label, partial(forget_checkpoint, checkpoint)))
     note = f"Checkpoints refer to {kept} more, which stay; --all deletes them, and the checkpoints with them."
     return Found(len(items), items, [note] if kept else [])
 
@@ -117,23 +121,28 @@ def snapshots(project: Project, *, referenced: bool) -> Found:
 def branches(project: Project) -> Found:
     """Find a project's branches but the default one and those that it was made from, the children first."""
     every = {branch.id: branch for branch in neon.connect().branches(project.neon_project_id)}
-    _refuse_while_at_work(project.owner_id)
+    refuse_while_at_work(project.owner_id)
     kept = {id for branch in every.values() if branch.default for id in _line(branch, every)}
-    kept |= (
-        unsaved := {run.state["leftover"]["replaced"][1] for run in Run.objects.with_unsaved(project)} & every.keys()
-    )
+    kept |= (unsaved := (unsaved_branches(project) & every.keys()) - kept)
     doomed = sorted(
         (branch for branch in every.values() if branch.id not in kept),
         key=lambda branch: len(_line(branch, every)),
         reverse=True,
     )
     items = [
-        Item(f"branch {branch.name} ({branch.id})", partial(_delete_branch, project, branch.id)) for branch in doomed
+        Item(f"branch {branch.name} ({branch.id})", partial(delete_branch, project, branch.id)) for branch in doomed
     ]
     notes = [f"The branch {every[id].name} stays until what it holds is saved." for id in unsaved]
     names = ", ".join(every[id].name for id in kept - unsaved if not every[id].default)
     notes += [f"The default branch was made from {names}, which stays."] if names else []
     return Found(len(items), items, notes)
+
+
+def unsaved_branches(project: Project) -> set[str]:
+    """Return the ids of the branches that restores have replaced, or may have, and that are not saved yet."""
+    saving = Run.objects.with_unsaved(project).values_list("state__leftover__replaced", flat=True)
+    unsure = Run.objects.filter(project=project, state__has_key="unsure").values_list("state__unsure", flat=True)
+    return {branch_id for _, branch_id in saving} | set(unsure)
 
 
 def project_called(wanted: str) -> Project:
@@ -164,17 +173,19 @@ def _give_up(run: Run) -> None:
     runs.clean_up(run.pk)
 
 
-def _left_by_runs() -> list[Item]:
+def _left_by_runs(left_for: timedelta = timedelta()) -> list[Item]:
+    ended = Run.objects.with_leftovers().filter(finished_at__lte=timezone.now() - left_for)
     return [
         Item(
             f"run {run} of {run.owner}: left {', '.join(LEFTOVERS[kind] for kind in run.state['leftover'])}",
             partial(runs.clean_up, run.pk),
         )
-        for run in Run.objects.with_leftovers().select_related("owner").order_by("created_at")
+        for run in ended.select_related("owner").order_by("created_at")
     ]
 
 
-def _refuse_while_at_work(owner_id: int) -> None:
+def refuse_while_at_work(owner_id: int) -> None:
+    """Raise AtWork while a run of the owner's has not ended."""
     if Run.objects.unfinished().filter(owner=owner_id).exists():
         raise AtWork
 
@@ -227,7 +238,7 @@ def _whole_project(project: Project) -> Item:
 
 
 def _delete_project(project: Project) -> None:
-    _refuse_while_at_work(project.owner_id)
+    refuse_while_at_work(project.owner_id)
     services.delete_project(project)
 
 
@@ -256,7 +267,7 @@ def _refuse(sentence: str) -> None:
 
 def _forget_project(project: Project) -> None:
     """Delete a project here alone, unless somebody has recovered it in Neon meanwhile."""
-    _refuse_while_at_work(project.owner_id)
+    refuse_while_at_work(project.owner_id)
     if not neon.connect().has_project(project.neon_project_id):
         project.delete()
 
@@ -278,14 +289,15 @@ def _fate(checkpoint: Checkpoint | None, project: Project) -> str:
     return f"with checkpoint {checkpoint}"
 
 
-def _delete_snapshot(project: Project, snapshot_id: str, checkpoint: Checkpoint | None) -> None:
-    _refuse_while_at_work(project.owner_id)
+def delete_snapshot(project: Project, snapshot_id: str, checkpoint: Checkpoint | None) -> None:
+    """Delete a snapshot, and the checkpoint that needs it."""
+    refuse_while_at_work(project.owner_id)
     neon.connect().drop_snapshot(project.neon_project_id, snapshot_id)
     if checkpoint:
-        _forget_checkpoint(checkpoint)
+        forget_checkpoint(checkpoint)
 
 
-def _forget_checkpoint(checkpoint: Checkpoint) -> None:
+def forget_checkpoint(checkpoint: Checkpoint) -> None:
     """Delete a checkpoint, unless the database is at it; its children become its parent's."""
     with transaction.atomic():
         project = Project.objects.select_for_update().filter(pk=checkpoint.project_id).first()
@@ -293,8 +305,9 @@ def _forget_checkpoint(checkpoint: Checkpoint) -> None:
             checkpoint.forget()
 
 
-def _delete_branch(project: Project, branch_id: str) -> None:
-    _refuse_while_at_work(project.owner_id)
+def delete_branch(project: Project, branch_id: str) -> None:
+    """Delete a branch."""
+    refuse_while_at_work(project.owner_id)
     neon.connect().drop_branch(project.neon_project_id, branch_id)
 
 

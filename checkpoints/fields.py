@@ -11,10 +11,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
 
+class WrongKey(ImproperlyConfigured):
+    """What is stored cannot be read under any of the keys."""
+
+
 class EncryptedTextField(models.TextField[str, str]):
     """Text that only holders of one of ``FIELD_ENCRYPTION_KEYS`` can read; written under the first of them.
 
-    Raises ImproperlyConfigured when a value was written under none of the keys, instead of handing back ciphertext.
+    Raises WrongKey when a value was written under none of the keys, instead of handing back ciphertext.
     """
 
     def get_prep_value(self, value: Any) -> Any:
@@ -32,7 +36,7 @@ class EncryptedTextField(models.TextField[str, str]):
             message = (
                 f"{self.model.__name__}.{self.name} was encrypted under a key that is not in FIELD_ENCRYPTION_KEYS."
             )
-            raise ImproperlyConfigured(message) from None
+            raise WrongKey(message) from None
 
 
 @functools.cache

@@ -1,10 +1,26 @@
 """Forms of the site's own actions."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 
 from checkpoints.models import Checkpoint
+
+# Later than anybody has seen a page, and still a date.
+LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+
+
+class ClickForm(forms.Form):
+    """Comes with every button that begins a run: when the page was made that it is on."""
+
+    seen = forms.FloatField(required=False, min_value=0, max_value=LATEST)
+
+    @property
+    def moment(self) -> datetime | None:
+        """Return when that was, if the click says so."""
+        seen = self.cleaned_data["seen"] if self.is_valid() else None
+        return seen and datetime.fromtimestamp(seen, UTC)
 
 
 class StartForm(forms.Form):

@@ -1,5 +1,6 @@
 """Requests as the views know them, and answers that fit both htmx and a plain browser."""
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,15 @@ class Request(HttpRequest):
 
     htmx: HtmxDetails
     user: User  # or AnonymousUser, in views that let visitors in
+    run_id: uuid.UUID  # the run that it is about, for the log
+
+
+def came_from(request: Request) -> str | None:
+    """Return the page of ours that htmx asked from; None for any other, and for what is no address."""
+    try:
+        return request.htmx.current_url_abs_path
+    except ValueError:
+        return None
 
 
 def page(

@@ -7,12 +7,14 @@ from contextlib import contextmanager, suppress
 
 from django.db import InterfaceError, OperationalError, connections
 from django.db.backends.utils import CursorWrapper
+from psycopg.errors import LockNotAvailable
 
 LOOK_SECONDS = 0.02
 ALONE = (
     "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))",
     "SELECT pg_advisory_unlock(hashtextextended(%s, 0))",
 )
+QUEUED = ("SELECT true FROM pg_advisory_lock(hashtextextended(%s, 0))", ALONE[1])
 TOGETHER = (
     "SELECT pg_try_advisory_lock_shared(hashtextextended(%s, 0))",
     "SELECT pg_advisory_unlock_shared(hashtextextended(%s, 0))",
@@ -35,9 +37,14 @@ def run(run_id: uuid.UUID, *, seconds: float = 0) -> Iterator[bool]:
 
 @contextmanager
 def swap(project_id: uuid.UUID, *, seconds: float) -> Iterator[bool]:
-    """Keep the site's edits away from an app database; tells whether those under way have ended in *seconds*."""
-    with _session() as cursor, _held(cursor, ALONE, f"swap {project_id}", seconds) as held:
-        yield held
+    """Keep the site's edits away from an app database; tells whether those under way have ended in *seconds*.
+
+    It waits in Postgres' own queue, where it keeps new edits away already: else one after the other would come first.
+    """
+    with _session() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{max(1, round(seconds * 1000))}ms"])
+        with _held(cursor, QUEUED, f"swap {project_id}", 0) as held:
+            yield held
 
 
 @contextmanager
@@ -70,8 +77,7 @@ def _held(cursor: CursorWrapper, statements: tuple[str, str], name: str, seconds
     take, release = statements
     deadline = time.monotonic() + seconds
     while True:
-        cursor.execute(take, [name])
-        held = cursor.fetchone()[0]
+        held = _is_taken(cursor, take, name)
         if held or time.monotonic() >= deadline:
             break
         time.sleep(LOOK_SECONDS)
@@ -81,3 +87,14 @@ def _held(cursor: CursorWrapper, statements: tuple[str, str], name: str, seconds
         if held:  # the server notices a closed session only later, and until then the lock would seem taken
             with suppress(OperationalError, InterfaceError):
                 cursor.execute(release, [name])
+
+
+def _is_taken(cursor: CursorWrapper, statement: str, name: str) -> bool:
+    """Tell whether the lock is ours now; one that is waited for is not when the time is up."""
+    try:
+        cursor.execute(statement, [name])
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            return False
+        raise
+    return bool(cursor.fetchone()[0])

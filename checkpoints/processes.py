@@ -29,6 +29,11 @@ class Child:
         self._stop_by = math.inf
         self.start()
 
+    @property
+    def pid(self) -> int:
+        """Return the process's id."""
+        return self._process.pid
+
     def start(self) -> None:
         """Start the process."""
         self._started = time.monotonic()
@@ -72,6 +77,7 @@ def web_server(host: str, port: int) -> Child:
         "web server",
         *("-m", "granian", "config.wsgi:application", "--interface", "wsgi", "--host", host, "--port", str(port)),
         *("--workers", "1", "--blocking-threads", str(WEB_THREADS), "--log-level", "error", "--no-ws"),
+        "--no-access-log",  # whatever the environment says: there are one-time tokens in addresses
     )
 
 

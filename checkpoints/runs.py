@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
@@ -26,7 +27,8 @@ VERBS = {
     Run.Kind.UNDO: services.undo,
     Run.Kind.DELETE: services.delete,
 }
-LOOK_SECONDS = 0.01
+# Until the first look; each pause after it is longer, as many may wait at the same time.
+LOOK_SECONDS, LONGER = 0.01, 1.2
 # Whoever has executed a run queues its clean-up, and gives up its lock only then.
 RELEASE_SECONDS = 5
 
@@ -38,19 +40,24 @@ def begin(
     project: Project | None = None,
     target: Checkpoint | None = None,
     queue: bool = True,
+    seen: datetime | None = None,
     **facts: Any,
 ) -> Run:
     """Return a new run of the owner's, queued for a worker, or the unfinished one that the owner already has.
 
     *facts* are what the person has decided: the checkpoint to ``prune``, to leave what is replaced ``unsaved``, the
     run that an undo ``undoes``. A constraint settles double clicks: of two that come at once, one gets the other's
-    run. Raises Gone when project or target was deleted since the caller looked.
+    run. One that comes when that has ended gets it too, as the page that it is on was *seen* before. Raises Gone when
+    project or target was deleted since the caller looked.
     """
     new = {"owner": owner, "kind": kind, "project": project, "target": target, "steps": plan(kind), "state": facts}
     while True:
         try:
             with transaction.atomic():
                 run = Run.objects.create(**new)
+                if seen and (done := Run.objects.same(run, seen)):  # looked for now that nothing else is unfinished
+                    transaction.set_rollback(True)
+                    return done
                 if queue:
                     enqueue("execute", run)
                 return run
@@ -124,9 +131,10 @@ def enqueue(task: str, run: Run) -> None:
 def wait(run: Run, seconds: float, *, for_news: bool = False) -> Run:
     """Return the run once it has ended (or, *for_news*, moved on by a step), at the latest after *seconds*."""
     seen = (run.status, run.steps)
-    deadline = time.monotonic() + seconds
-    while not run.is_finished and time.monotonic() < deadline:
-        time.sleep(LOOK_SECONDS)
+    deadline, pause = time.monotonic() + seconds, LOOK_SECONDS
+    while not run.is_finished and (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(pause, left))
+        pause *= LONGER
         run.refresh_from_db(fields=["status", "steps"])
         if for_news and (run.status, run.steps) != seen:
             break

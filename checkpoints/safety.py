@@ -103,11 +103,16 @@ def drop_snapshots(run: Run) -> None:
     """Delete the snapshots of the checkpoints that the run has forgotten, and wait until there is room for others."""
     left = run.state.get("leftover", {})
     for project_id, snapshot_id in left.get("snapshots", []):
-        neon.connect().drop_snapshot(project_id, snapshot_id)
-        if project := Project.objects.filter(neon_project_id=project_id).first():
-            project.note_full(False)
+        drop_snapshot(project_id, snapshot_id)
     if left.pop("snapshots", None):
         run.save(update_fields=["state"])
+
+
+def drop_snapshot(neon_project_id: str, snapshot_id: str) -> None:
+    """Delete a snapshot, and note that there is room for another."""
+    neon.connect().drop_snapshot(neon_project_id, snapshot_id)
+    if project := Project.objects.filter(neon_project_id=neon_project_id).first():
+        project.note_full(False)
 
 
 def _was_written_to(run: Run, project: Project, branch_id: str) -> bool:

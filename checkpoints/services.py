@@ -62,7 +62,7 @@ def start(run: Run) -> None:
 def advance(run: Run) -> None:
     """Apply the prompt that follows the head and make a checkpoint of it, a child of the head."""
     project, head = _project_of(run), run.target
-    _find_out(project)
+    find_out(project)
     if head is None or project.head_id != head.pk:
         raise Moved
     version = head.next_version
@@ -119,7 +119,7 @@ def _return(run: Run, project: Project) -> None:
     target = run.target
     if target is None:
         raise Gone("That checkpoint is gone.")
-    _find_out(project)
+    find_out(project)
     with run.step("look") as attempt:
         if attempt:
             _look(run, project)
@@ -251,7 +251,7 @@ def _record(run: Run, project: Project, version: contacts.versions.Version, pare
     run.succeed(checkpoint)
 
 
-def _find_out(project: Project) -> None:
+def find_out(project: Project) -> None:
     """Find out what became of a restore of which that could not be said; raises NeonError while it still cannot.
 
     It may still be under way, and a branch that it replaces in the meantime must not be taken for the default one.

@@ -85,8 +85,15 @@ else:
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Rate limits must be counted once for all processes, so the cache is a table they share.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+# Rate limits must be counted once for all processes, so the cache is a table they share. What is in it beyond the
+# limit is thrown away, limits too: more addresses than that must not be tried from at the same time.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
+}
 
 # Applications
 
@@ -120,17 +127,22 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.requests.log",
+    # Those that add headers come before static files, which need them as well.
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "config.requests.add_headers",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.requests.refuse_nul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "checkpoints.outages.Outages",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -151,8 +163,10 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
+# How many runs and clean-ups each worker has at work; others wait, and their pages say for how many.
+WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 PROCRASTINATE_WORKER_DEFAULTS = {
-    "concurrency": 8,
+    "concurrency": WORKER_CONCURRENCY,
     "fetch_job_polling_interval": 0.25,  # LISTEN does not survive a restart of Postgres; polling does
     "delete_jobs": "successful",
 }
@@ -173,6 +187,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+ACCOUNT_ADAPTER = "checkpoints.accounts.AccountAdapter"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
@@ -183,6 +198,10 @@ ACCOUNT_SESSION_REMEMBER = True
 # Rate limits count addresses; behind a proxy the visitor's is the one that the proxy passes on.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0 if LOCAL else 1)
 SOCIALACCOUNT_PROVIDERS = {provider: {"APPS": [app]} for provider, app in SOCIAL_APPS.items()}
+# Signing up and in is limited by allauth, its other limits are as they come; 0 means no limit for actions.
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key", "signup": "60/m/ip"}
+USER_ACTIONS_PER_MINUTE = env.int("USER_ACTIONS_PER_MINUTE", default=120)
+ADDRESS_ACTIONS_PER_MINUTE = env.int("ADDRESS_ACTIONS_PER_MINUTE", default=1200)
 # The one-time sign-in link of start_demo: local only, once, for ten minutes.
 SESAME_MAX_AGE = 600
 SESAME_ONE_TIME = True
@@ -221,7 +240,13 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF],
     },
 }
+# Nobody has to send more, and nobody a file: a large one is not kept, least of all on disk.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+CSRF_COOKIE_HTTPONLY = True  # htmx has the token from the page
 if not LOCAL:
+    # By these names a browser keeps a cookie only if this very host has set it, over https.
+    CSRF_COOKIE_NAME, SESSION_COOKIE_NAME = "__Host-csrftoken", "__Host-sessionid"
     CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
@@ -231,15 +256,27 @@ if not LOCAL:
 
 # Logging: to the console, one line each
 
+LOG_FORMAT = env.str("LOG_FORMAT", default="text")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {
-            "()": "config.logs.RedactingFormatter",
+        "secretless": {
+            "()": "config.logs.JsonFormatter" if LOG_FORMAT == "json" else "config.logs.RedactingFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+            "secrets": [
+                *(SECRET_KEY, *SECRET_KEY_FALLBACKS, *FIELD_ENCRYPTION_KEYS, NEON_API_KEY, NEON_LOCAL_API_KEY),
+                *(app["secret"] for app in SOCIAL_APPS.values()),
+            ],
         },
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "secretless"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING" if LOCAL else "INFO")},
+    "loggers": {
+        # Without handlers of their own, which would write past the formatter above.
+        "django": {"level": "NOTSET"},
+        "django.server": {"level": "INFO", "propagate": True},
+        # These would show session keys and headers.
+        **{name: {"level": "WARNING"} for name in ("django.db.backends", "httpx", "httpcore")},
+    },
 }

@@ -26,6 +26,7 @@ from config.settings import *  # noqa: E402, F403
 
 EMBEDDED_POSTGRES_SETTINGS = {"fsync": "off"}
 NEON_LOCAL_RECOVERY_SECONDS = 0  # the databases of hundreds of deleted projects would only lie around
+USER_ACTIONS_PER_MINUTE = ADDRESS_ACTIONS_PER_MINUTE = 0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # Static files as they lie in the source, not collected.

@@ -9,15 +9,18 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from checkpoints.models.logged import logged
 from checkpoints.models.projects import Checkpoint, Project
 
 # A queued run that no worker has taken by then is waiting for a worker that is not there.
 TAKEN_WITHIN = timedelta(seconds=3)
+# A worker that has not been heard of for so long is dead; it says every 10 s that it is not.
+HEARTBEAT_WITHIN = timedelta(seconds=30)
 RESTORE = {
     "look": "Look for changes since the checkpoint",
     "restore": "Restore the snapshot",
@@ -32,6 +35,14 @@ class RunQuerySet(models.QuerySet["Run"]):
     def unfinished(self) -> Self:
         """Return the runs that are queued or at work."""
         return self.filter(status__in=Run.UNFINISHED)
+
+    def same(self, run: "Run", since: datetime) -> "Run | None":
+        """Return the run that has done since then what this one is to do, if the database still is where it led."""
+        done = self.filter(owner=run.owner_id, kind=run.kind, status=Run.Status.SUCCEEDED, created_at__gt=since)
+        done = done.filter(result=F("project__head")).order_by("-created_at")
+        if run.kind == Run.Kind.UNDO:  # which finds its target only when it is at work
+            return done.filter(state__undoes=run.state.get("undoes", "")).first()
+        return done.filter(target=run.target_id).first()
 
     def with_leftovers(self) -> Self:
         """Return the finished runs that left something in Neon to clean up."""
@@ -178,8 +189,11 @@ class Run(models.Model):
 
     @property
     def is_waiting_for_a_worker(self) -> bool:
-        """Tell whether no worker has taken the run though one should have by now."""
-        return self.status == self.Status.QUEUED and timezone.now() - self.created_at > TAKEN_WITHIN
+        """Tell whether no worker has taken the run though one should have by now, unless they are all busy."""
+        if self.status != self.Status.QUEUED or timezone.now() - self.created_at <= TAKEN_WITHIN:
+            return False
+        alive = timezone.now() - HEARTBEAT_WITHIN
+        return not ProcrastinateJob.objects.filter(status="doing", worker__last_heartbeat__gt=alive).exists()
 
     @property
     def place(self) -> int:

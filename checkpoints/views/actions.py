@@ -9,7 +9,7 @@ from django_htmx.http import reswap, retarget
 
 from checkpoints import access, changes, http, runs
 from checkpoints.errors import Gone
-from checkpoints.forms import RetryForm, StartForm
+from checkpoints.forms import ClickForm, RetryForm, StartForm
 from checkpoints.http import Request
 from checkpoints.models import Checkpoint, Project, Run
 from checkpoints.views.pages import PATIENCE_SECONDS, show_run
@@ -22,9 +22,11 @@ def start(request: Request) -> HttpResponse:
     project = access.project(request)
     form = StartForm(request.POST)
     agreed = form.cleaned_data["replace"] if form.is_valid() else None
-    if project and agreed != project.pk:
-        return _ask(request, project)
-    return begin(request, Run.Kind.START, project)
+    if not project or agreed == project.pk:
+        return begin(request, Run.Kind.START, project)
+    seen = ClickForm(request.POST).moment
+    begun = seen and Run.objects.same(Run(owner=request.user, kind=Run.Kind.START), seen)
+    return follow(request, begun) if begun else _ask(request, project)
 
 
 @access.owned(access.checkpoint)
@@ -77,6 +79,8 @@ def _ask(request: Request, project: Project) -> HttpResponse:
 def begin(
     request: Request, kind: Run.Kind, project: Project | None, target: Checkpoint | None = None, **facts: Any
 ) -> HttpResponse:
+    """Answer a click with the run that it begins, or that an earlier click has begun."""
+    facts["seen"] = ClickForm(request.POST).moment
     try:
         return follow(request, runs.begin(owner=request.user, kind=kind, project=project, target=target, **facts))
     except Gone as error:

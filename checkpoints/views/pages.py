@@ -24,6 +24,7 @@ from checkpoints.models import Checkpoint, Run
 from contacts import queries, schema
 from contacts.errors import AppDatabaseError
 from contacts.forms import ContactForm
+from neon import service as neon
 
 TABS = ("app", "meta", "schema")
 # How long an answer is held back for a run that is about to end.
@@ -140,12 +141,13 @@ def healthz(request: Request) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: Request) -> HttpResponse:
-    """Say whether the meta database answers and a worker is alive."""
+    """Say whether the meta database answers, a worker is alive, and the embedded server's disk has room."""
     try:
         alive = ProcrastinateWorker.objects.filter(last_heartbeat__gt=timezone.now() - WORKER_HEARTBEAT)
         ready = {"meta_database": True, "queue": alive.exists()}
     except DatabaseError:
         ready = {"meta_database": False, "queue": False}
+    ready["disk"] = neon.has_room()
     return JsonResponse(ready, status=200 if all(ready.values()) else 503)
 
 

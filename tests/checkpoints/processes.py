@@ -36,6 +36,10 @@ class Process:
         self._process.stdin.flush()
         return self._process.stdout.readline().strip()
 
+    def is_alive(self):
+        """Tell whether the process has not ended."""
+        return self._process.poll() is None
+
     def terminate(self):
         """Ask the process to stop, and return its exit code."""
         self._process.terminate()

@@ -33,7 +33,13 @@ def python(arguments, environment, tmp_path):
 def ids(settings, **changes):
     for name, value in changes.items():
         setattr(settings, name, value)
-    every = (checks.check_neon, checks.check_local_plane, checks.check_keys, checks.check_meta_database)
+    every = (
+        checks.check_neon,
+        checks.check_local_plane,
+        checks.check_keys,
+        checks.check_meta_database,
+        checks.check_logging,
+    )
     found = [message for check in every for message in check(None)]
     assert all(message.hint for message in found)
     return [message.id for message in found]
@@ -61,6 +67,10 @@ def test_the_tests_own_settings_are_fine(settings):
         ({"NEON_LOCAL_API_KEY": " spaced"}, ["checkpoints.E006"]),
         ({"NEON_LOCAL_FAULTS": True}, []),
         ({"NEON_LOCAL_FAULTS": True, "LOCAL": False}, ["checkpoints.E007", "checkpoints.W001"]),
+        ({"USER_ACTIONS_PER_MINUTE": -1}, ["checkpoints.E004"]),
+        ({"ADDRESS_ACTIONS_PER_MINUTE": -1}, ["checkpoints.E004"]),
+        ({"LOG_FORMAT": "xml"}, ["checkpoints.E008"]),
+        ({"LOG_FORMAT": "json"}, []),
         ({"FIELD_ENCRYPTION_KEYS": []}, ["checkpoints.E005"]),
         ({"LOCAL": False}, ["checkpoints.W001"]),
     ],

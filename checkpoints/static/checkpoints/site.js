@@ -3,15 +3,23 @@
 (() => {
   const banner = document.getElementById("offline");
 
+  // Soon to be back, so that the page stays as it is, with all that was typed, and may ask again.
+  const isAway = (xhr) => xhr?.status === 503 && xhr.getResponseHeader("Retry-After") !== null;
+
   const fail = (kind) => (event) => {
     // Whoever is to ask again, as the progress of a run is, has a trigger for this.
     htmx.trigger(event.detail.elt, "retry");
-    for (const line of banner.querySelectorAll("p")) line.hidden = !line.matches(kind);
+    const shown = isAway(event.detail.xhr) ? "[data-outage]" : kind;
+    for (const line of banner.querySelectorAll("p")) line.hidden = !line.matches(shown);
     banner.showPopover();
   };
   document.addEventListener("htmx:sendError", fail("[data-send-error]"));
   document.addEventListener("htmx:responseError", fail("[data-response-error]"));
   document.addEventListener("htmx:beforeSwap", (event) => {
+    if (isAway(event.detail.xhr)) {
+      event.detail.shouldSwap = false;
+      event.detail.isError = true;
+    }
     if (event.detail.shouldSwap) banner.hidePopover();
   });
 
