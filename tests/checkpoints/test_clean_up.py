@@ -6,6 +6,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from checkpoints import aftermath, runs, services
 from checkpoints.models import Run
+from neon import service as neon
 from neon.errors import NeonError
 from tests.checkpoints import flows
 
@@ -54,6 +55,35 @@ def test_it_is_repeated_until_it_works(restored, project, wire):
     runs.clean_up(restored.pk)
     runs.enqueue_clean_ups()
     assert flows.branches(project) == {"main"}
+
+
+def test_one_refusal_does_not_stop_the_rest(restored, project, wire):
+    spare = neon.connect().create_project("spare").project_id
+    run = Run.objects.get(pk=restored.pk)
+    run.remember(leftover=run.state["leftover"] | {"projects": ["first", spare], "snapshot_names": [["first", "s"]]})
+    wire.refuses("DELETE .*/projects/first$|GET .*/first/snapshots$", 422)
+    with pytest.raises(NeonError):
+        runs.clean_up(run.pk)
+    assert flows.branches(project) == {"main"}
+    assert not neon.connect().has_project(spare)
+    run.refresh_from_db()
+    assert run.state["leftover"] == {"projects": ["first"], "snapshot_names": [["first", "s"]]}
+    wire.mend()
+    runs.clean_up(run.pk)
+    assert "leftover" not in Run.objects.get(pk=run.pk).state
+
+
+def test_what_cannot_be_saved_does_not_stop_the_rest_and_stays(project, head, wire):
+    spare = neon.connect().create_project("spare").project_id
+    flows.execute(project.database_url, "DELETE FROM contacts")
+    run = flows.restore(head)
+    run.remember(leftover=run.state["leftover"] | {"projects": [spare]})
+    wire.refuses("POST .*/snapshot$", 422)
+    with pytest.raises(NeonError):
+        runs.clean_up(run.pk)
+    assert not neon.connect().has_project(spare)
+    assert Run.objects.get(pk=run.pk).is_unsaved
+    assert flows.branches(project) == {"main", "main (old)"}
 
 
 def test_waiting_once_is_enough(restored):

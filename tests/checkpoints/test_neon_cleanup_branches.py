@@ -34,6 +34,19 @@ def test_what_waits_to_be_saved_stays(head, project):
     assert flows.branches(project) == {"main"}
 
 
+def test_what_a_restore_may_have_replaced_stays(head, project, wire):
+    flows.execute(project.database_url, "DELETE FROM contacts")
+    wire.loses_the_answer("POST .*/restore$")
+    wire.refuses("GET .*/operations", 500)
+    assert "unsure" in flows.restore(head).state
+    wire.mend()
+    assert (
+        "The branch main (old) stays until what it holds is saved."
+        in clean("branches", str(project.pk), "--yes").output
+    )
+    assert flows.branches(project) == {"main", "main (old)"}
+
+
 def test_children_go_before_their_parents_and_what_the_default_was_made_from_stays(project, wire):
     gone = []
     parents = {

@@ -2,6 +2,7 @@
 
 import pytest
 
+from checkpoints import runs
 from checkpoints.models import Project
 from neon import service as neon
 from tests.checkpoints import flows
@@ -62,3 +63,15 @@ def test_a_checkpoint_whose_snapshot_went_before_goes_too(grown, project):
     assert f"  checkpoint {grown.first}: its snapshot is gone\n" in clean("snapshots", project.name, "--all").output
     assert summary(clean("snapshots", project.name, "--all", "--yes")) == (2, 2, 0)
     assert list(project.checkpoints.all()) == [grown.second]
+
+
+def test_a_snapshot_that_a_clean_up_is_just_taking_stays(head, project):
+    flows.execute(project.database_url, "DELETE FROM contacts")
+    run = flows.restore(head)
+    _, branch_id = run.state["leftover"]["replaced"]
+    taken = neon.connect().snapshot(project.neon_project_id, str(run.pk), branch_id=branch_id).id
+    run.remember(asked=True)
+    clean("snapshots", project.name, "--unreferenced", "--yes")
+    assert taken in flows.snapshots(project)
+    runs.clean_up(run.pk)
+    assert project.checkpoints.filter(snapshot_id=taken).exists()
