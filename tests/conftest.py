@@ -18,6 +18,17 @@ from neon import service as neon
 from neon.local import cluster, postgres
 
 BROWSER = "tests/browser/"
+# What goes through everything there is, where another module has the rule and an example: for .ci/run.
+THOROUGH = {
+    "browser": "test_outage test_pages test_progress test_two_users",
+    "checkpoints": "test_deleted_secrets test_demo_log test_doctor test_hostile_input test_neon_cleanup_branches"
+    " test_neon_cleanup_demo_content test_neon_cleanup_orphans test_neon_cleanup_snapshots",
+    "local": "test_account test_bad_input test_branch_pages test_branch_restore test_databases test_dropped_by_owner"
+    " test_endpoints test_faults test_faults_of_operations test_greed test_held_up test_isolation_between"
+    " test_isolation_within test_local_postgres_url test_neon_local test_planted_code test_recover test_roles"
+    " test_router_trouble test_schema test_server_away test_snapshot_contents test_snapshot_expiry test_startup"
+    " test_two_step_restore test_wire_shapes",
+}
 
 
 @pytest.hookimpl(tryfirst=True)  # before the temporary folders' plugin looks
@@ -47,7 +58,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the browser's tests: they take longest."""
+    """Mark what is thorough, and begin with the browser's tests: they take longest."""
+    for item in items:
+        if item.path.stem in THOROUGH.get(item.path.parent.name, "").split():
+            item.add_marker("thorough")
     items.sort(key=lambda item: item.path.parent.name != "browser")
 
 

@@ -10,6 +10,8 @@ from checkpoints.models import Project, Run
 from tests.checkpoints import flows, processes
 from tests.checkpoints.processes import until
 
+pytestmark = pytest.mark.kill
+
 KILLED = str(-signal.SIGKILL)
 PEOPLE = {"Ada Lovelace", "Alan Turing", "Grace Hopper"}
 # Long enough that there is a middle.
