@@ -79,8 +79,11 @@ def save(run: Run) -> None:
         if project and kept:
             run.saved = _record(run, project, kept)
             run.state["saved"] = True
+            # What another restore has replaced is still to be saved as a child of where that came from.
+            wanted = set(Run.objects.with_unsaved(project).exclude(pk=run.pk).values_list("origin", flat=True))
             for surplus in Checkpoint.objects.surplus(project):
-                forget(run, surplus)
+                if surplus.pk not in wanted:
+                    forget(run, surplus)
         left["branches"] = [*left.get("branches", []), left.pop("replaced")]
         run.save(update_fields=["saved", "state"])
 

@@ -54,8 +54,10 @@ def at_head(view: View[P]) -> Callable[..., HttpResponse]:
         if request.method != "POST":
             return answer(request, checkpoint, *args, **kwargs)
         with locks.edit(checkpoint.project_id) as free:
+            # In this order: else a run that ends in between would seem neither to be at work nor to have led elsewhere.
+            at_work = not free or access.unfinished_run(request)
             checkpoint = access.checkpoint(request, checkpoint.pk)  # as it is now that nothing swaps it
-            if not free or access.unfinished_run(request):
+            if at_work:
                 return _show_list(request, checkpoint, notice=AT_WORK, status=HTTPStatus.CONFLICT)
             return answer(request, checkpoint, *args, **kwargs)
 

@@ -106,7 +106,7 @@ def checkpoint_context(request: Request, checkpoint: Checkpoint) -> dict[str, An
 def run(request: Request, run: Run) -> HttpResponse:
     """Show a run's progress; htmx gets an answer when there is news, and the resulting page when it has succeeded."""
     if request.htmx:
-        run = runs.wait(run, PATIENCE_SECONDS, for_news=True)
+        run = access.run(request, runs.wait(run, PATIENCE_SECONDS, for_news=True).pk)  # with its project, as of now
     return show_run(request, run)
 
 

@@ -117,7 +117,7 @@ class Somebody:
     def jump_elsewhere(self):
         """Jump to another checkpoint."""
         if others := [each for each in self.tree if each != self.here]:
-            self.jump = (self.here, self.look())
+            self.jump = (self.version, self.look())
             self.here = self.window.act(f"/checkpoints/{self.random.choice(others)}/restore/")
             self.version = self.tree[self.here]
             self.look()
@@ -127,10 +127,9 @@ class Somebody:
         page = self.window.get(f"/checkpoints/{self.here}/").text
         if self.jump and "/undo/" in page:
             path = page.partition("/undo/")[0].rpartition('"')[2] + "/undo/"
-            version = self.tree[self.jump[0]]
-            self.here = self.window.act(path)
+            self.here = self.window.act(path)  # not remembered to be jumped to: it may be pruned later on
             assert self.look() == self.jump[1]
-            self.version = self.tree[self.here] = version
+            self.version = self.jump[0]
             self.jump = None
 
 

@@ -1,7 +1,7 @@
 """Does what it is told in forked processes that are killed at a point.
 
-It reads lines of JSON: what to do, and the number of the point, or null for none. For each it forks a process, and
-answers how that ended, at which place it was killed, and all places that it passed if it was not.
+It reads lines of JSON: what to do, and the point as its place and its number there, or null for none. For each it
+forks a process, and answers how that ended, and all places that it passed, or where it was killed.
 """
 
 import json

@@ -15,7 +15,7 @@ from checkpoints.models import Run
 
 
 class Points:
-    """The points that this process has passed, each named for where it was; at one of them it is killed."""
+    """The points that this process has passed, each named for its place; at one, given by place and number, it dies."""
 
     def __init__(self, place="", at=None, kill=None):
         self.passed = []
@@ -47,22 +47,32 @@ class Points:
         if self.asleep:
             return
         with self._mutex:
+            here = [self.place, self.passed.count(self.place)]
             self.passed.append(self.place)
-            if len(self.passed) - 1 == self._at:
+            if here == self._at:
                 self._kill(self.place)
 
 
-def chosen(passed, *, every):
-    """Return which points to try: all, or where each place begins, and the middle of what is inside of it."""
-    return range(len(passed)) if every else sorted({*begins(passed), *middles(passed), len(passed) - 1})
+def every(passed):
+    """Return all points, each as its place and its number there: how many others come before may vary."""
+    return [[place, passed[:number].count(place)] for number, place in enumerate(passed)]
 
 
-def begins(passed):
-    """Return the points at which another place begins."""
-    return [number for number, place in enumerate(passed) if number == 0 or passed[number - 1] != place]
+def chosen(passed):
+    """Return the points where each place begins, the middle of what is inside of it, and the last of all."""
+    numbers = {*_begins(passed), *_middles(passed), len(passed) - 1}
+    return [every(passed)[number] for number in sorted(numbers)]
 
 
 def middles(passed):
     """Return the middle of each place with more than two points."""
-    edges = [*begins(passed), len(passed)]
+    return [every(passed)[number] for number in _middles(passed)]
+
+
+def _begins(passed):
+    return [number for number, place in enumerate(passed) if number == 0 or passed[number - 1] != place]
+
+
+def _middles(passed):
+    edges = [*_begins(passed), len(passed)]
     return [(begin + end) // 2 for begin, end in pairwise(edges) if end - begin > 2]

@@ -12,7 +12,7 @@ from checkpoints import runs
 from neon import service as neon
 from neon.errors import NeonError
 from tests.checkpoints import flows
-from tests.checkpoints.kills.points import middles
+from tests.checkpoints.kills.points import every, middles
 from tests.checkpoints.kills.scenes import FLOWS
 from tests.checkpoints.kills.stage import content, settle
 from tests.checkpoints.kills.victims import EVERY, Plane, nobody_is_left
@@ -56,7 +56,7 @@ def test_a_run_bears_it_or_says_so(stage, served, account):
 
     passed, killed, outcome = attempt(None)
     assert (killed, outcome) == (False, "succeeded")
-    points = [(at, away) for at in range(len(passed)) for away in (False, True)]
+    points = [(at, away) for at in every(passed) for away in (False, True)]
     for at, away in points if EVERY else zip(middles(passed), cycle([True, False]), strict=False):
         _, killed, outcome = attempt(at, away)
         account(outcome if killed else "over before")
