@@ -84,13 +84,13 @@ def clean_up(run: Run) -> None:
 
 
 def _deletions() -> dict[str, Callable[..., None]]:
-    """Return how each kind of leftover is deleted."""
+    """Return how each kind of leftover is deleted, those first that are waited for: the others lock the project."""
     api = neon.connect()
     return {
         "projects": api.delete_project,
         "project_names": api.delete_project_named,
-        "branches": api.delete_branch,
         "snapshots": safety.drop_snapshot,
+        "branches": api.delete_branch,
         "snapshot_names": api.delete_snapshot_named,
     }
 

@@ -21,8 +21,9 @@ BROWSER = "tests/browser/"
 # What goes through everything there is, where another module has the rule and an example: for .ci/run.
 THOROUGH = {
     "browser": "test_outage test_pages test_progress test_two_users",
-    "checkpoints": "test_deleted_secrets test_demo_log test_doctor test_hostile_input test_neon_cleanup_branches"
-    " test_neon_cleanup_demo_content test_neon_cleanup_orphans test_neon_cleanup_snapshots",
+    "checkpoints": "test_access test_accounts test_admin test_checks test_deleted_secrets test_demo_log test_doctor"
+    " test_hostile_input test_late_click test_neon_cleanup test_neon_cleanup_branches test_neon_cleanup_demo_content"
+    " test_neon_cleanup_orphans test_neon_cleanup_snapshots test_rotate_keys test_start_demo",
     "local": "test_account test_bad_input test_branch_pages test_branch_restore test_databases test_dropped_by_owner"
     " test_endpoints test_faults test_faults_of_operations test_greed test_held_up test_isolation_between"
     " test_isolation_within test_local_postgres_url test_neon_local test_planted_code test_recover test_roles"

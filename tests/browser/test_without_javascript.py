@@ -20,6 +20,7 @@ def test_the_whole_flow_works_without_javascript(demo: Demo, visit: Callable[...
     there_and_back(user)
 
 
+@pytest.mark.thorough
 def test_a_slow_action_has_a_progress_page_that_refreshes_itself(slow_demo: Demo, visit: Callable[..., User]) -> None:
     user = visit(slow_demo, java_script_enabled=False)
     user.sign_up()

@@ -37,7 +37,7 @@ NOTHING = Counter()
 LOOKS = 8
 
 
-@pytest.fixture(params=[0, 0.3], ids=["at once", "0.3 s"])
+@pytest.fixture(params=[0, pytest.param(0.3, marks=pytest.mark.thorough)], ids=["at once", "0.3 s"])
 def operation_seconds(request, settings):
     """How long Neon's operations take: the budget is the same, but for the looks."""
     settings.NEON_LOCAL_OPERATION_SECONDS = request.param

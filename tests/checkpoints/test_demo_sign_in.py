@@ -43,7 +43,7 @@ def test_it_works_for_ten_minutes(client, user, age, status):
         assert client.get(link).status_code == status
 
 
-@pytest.mark.parametrize("query", ["", "?sesame=", "?sesame=junk", "?sesame=%00", f"?sesame={'a' * 5000}"])
+@pytest.mark.parametrize("query", ["", "?sesame=", "?sesame=junk", f"?sesame={'a' * 5000}"])
 def test_anything_else_is_refused(client, db, query):
     response = client.get(f"/demo/sign-in/{query}")
     assert response.status_code == 403

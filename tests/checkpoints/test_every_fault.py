@@ -1,8 +1,8 @@
 """Every fault at every call of the flows: a success, or a failure that leaves everything as it was.
 
 The faults are the plane's own, asked for by its header, but for the time-out. Time is what the client sleeps, for the
-plane as well, so that operations take a look or more and nobody waits. By default a few rows of the table are looked
-at, with the marker kill every fourth, and all of them with FAULTS=all.
+plane as well, so that operations take a look or more and nobody waits. Of the table every fourth row is looked
+at, those at the main calls with the marker thorough, the others with kill; all of them with FAULTS=all.
 """
 
 import itertools
@@ -97,7 +97,7 @@ def table():
                 yield pytest.param(
                     *(flow, call, calls[:place].count(call), fault),
                     id=f"{flow} {place + 1} {call.split('/')[0]}{call.rsplit('/', 1)[-1]}: {fault}",
-                    marks=() if telling else pytest.mark.kill,
+                    marks=pytest.mark.thorough if telling else pytest.mark.kill,
                 )
 
 
