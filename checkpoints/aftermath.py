@@ -32,7 +32,7 @@ def remedy(run: Run, cause: Exception) -> Run.Remedy:
     """Say what a person can do about a failed run."""
     if _is_bereft(run, cause):
         return Run.Remedy.START
-    if isinstance(cause, PlanLimit) and cause.limit == "snapshots" and run.project:
+    if isinstance(cause, PlanLimit) and cause.limit == "snapshots" and run.kind != Run.Kind.START:
         return Run.Remedy.ROOM
     return cause.remedy if isinstance(cause, FlowError) else Run.Remedy.RETRY
 
@@ -124,7 +124,7 @@ def _undo_delete(run: Run) -> str:
 def _undo_restore(run: Run) -> str:
     """Find out on which side of the swap the restore failed, and record it."""
     project, target, before = run.project, run.target, run.state.get("branch_id")
-    if project is None or target is None or before is None:
+    if project is None or before is None:
         return "The database is as it was."
     with suppress(NeonError):
         neon.connect().settle(project.neon_project_id)  # what is still under way decides it

@@ -167,8 +167,10 @@ def _mend_lost(project: Project, checkpoint: Checkpoint) -> None:
 
 
 def _snapshot_again(project: Project, head: Checkpoint) -> None:
+    name = f"{head.pk} again"
+    neon.connect().delete_snapshot_named(project.neon_project_id, name)  # of a doctor that was killed
     fingerprint = take(project.database_url).to_json()
-    head.snapshot_id = neon.connect().snapshot(project.neon_project_id, f"{head.pk} again").id
+    head.snapshot_id = neon.connect().snapshot(project.neon_project_id, name).id
     written = compare(project.database_url, Fingerprint.from_json(fingerprint))
     head.fingerprint = {} if written else fingerprint
     head.save(update_fields=["snapshot_id", "fingerprint"])

@@ -6,6 +6,7 @@ once more, through an endpoint of its own.
 """
 
 import logging
+from contextlib import suppress
 
 from django.db import transaction
 
@@ -15,7 +16,7 @@ from contacts import db
 from contacts.errors import AppDatabaseError
 from contacts.fingerprint import Fingerprint, compare
 from neon import service as neon
-from neon.errors import AccountError, BadRequest, NeonError, NotFound, PlanLimit
+from neon.errors import AccountError, BadRequest, NeonError, NotFound, PlanLimit, ProjectGone
 from neon.types import Snapshot
 
 logger = logging.getLogger(__name__)
@@ -24,11 +25,16 @@ logger = logging.getLogger(__name__)
 WAIT_SECONDS = 60
 
 
-def require_room(run: Run, project: Project, purpose: str) -> None:
-    """Delete what the run was told to delete for it; raises NoRoom when the plan is known to hold no more snapshots."""
-    if doomed := project.checkpoints.filter(pk=run.state.get("prune")).first():
+def make_room(run: Run, project: Project) -> None:
+    """Delete the checkpoint that the run was told to delete, unless that is where it leads to."""
+    if doomed := project.checkpoints.deletable(apart_from=run.target).filter(pk=run.state.get("prune")).first():
         forget(run, doomed)
     drop_snapshots(run)
+
+
+def require_room(run: Run, project: Project, purpose: str) -> None:
+    """Make room for a snapshot; raises NoRoom when the plan is known to hold no more all the same."""
+    make_room(run, project)
     project.refresh_from_db(fields=["full_at"])
     if project.is_full and not run.state.get("anyway"):  # the plan may have grown, as a person may know
         raise errors.NoRoom(f"This Neon plan holds no more snapshots, and {purpose} needs one.")
@@ -77,13 +83,14 @@ def save(run: Run) -> None:
             raise
     with transaction.atomic():
         if project and kept:
+            project = Project.objects.select_for_update().get(pk=project.pk)  # its head may have moved meanwhile
             run.saved = _record(run, project, kept)
             run.state["saved"] = True
-            # What another restore has replaced is still to be saved as a child of where that came from.
-            wanted = set(Run.objects.with_unsaved(project).exclude(pk=run.pk).values_list("origin", flat=True))
+            under_way = set(Run.objects.under_way(project).values_list("target", flat=True))
             for surplus in Checkpoint.objects.surplus(project):
-                if surplus.pk not in wanted:
-                    forget(run, surplus)
+                if surplus.pk not in under_way:
+                    with suppress(errors.Kept):
+                        forget(run, surplus)
         left["branches"] = [*left.get("branches", []), left.pop("replaced")]
         run.save(update_fields=["saved", "state"])
 
@@ -94,8 +101,11 @@ def forget(run: Run, checkpoint: Checkpoint) -> None:
         project = Project.objects.select_for_update().get(pk=checkpoint.project_id)
         if project.head_id == checkpoint.pk:
             raise errors.Kept("The database is at this checkpoint, so it cannot be deleted.")
+        checkpoint.refresh_from_db(fields=["pinned"])  # its owner may have pinned it a moment ago
         if checkpoint.pinned:
             raise errors.Kept("This checkpoint is pinned. Unpin it first.")
+        if Run.objects.with_unsaved(project).filter(origin=checkpoint).exclude(pk=run.pk).exists():
+            raise errors.Kept("What a jump from this checkpoint has replaced is still to be saved.")
         left = run.state.setdefault("leftover", {})
         left["snapshots"] = [*left.get("snapshots", []), [project.neon_project_id, checkpoint.snapshot_id]]
         run.save(update_fields=["state"])
@@ -126,7 +136,9 @@ def _was_written_to(run: Run, project: Project, branch_id: str) -> bool:
     run.remember(opened=True)
     try:
         uri = neon.connect().open_branch(project.neon_project_id, branch_id, lookup=again)
-    except (AccountError, BadRequest):
+    except ProjectGone:
+        raise
+    except (AccountError, BadRequest, NotFound):
         return True  # rather save it in vain
     try:
         difference = compare(uri, Fingerprint.from_json(run.origin.fingerprint))
@@ -152,7 +164,7 @@ def _record(run: Run, project: Project, kept: Snapshot) -> Checkpoint:
         project=project,
         parent=run.origin,
         prompt=f"Before the jump to {where}",
-        version=run.origin.version if run.origin else "",
+        version=run.state.get("version", ""),
         snapshot_id=kept.id,
         kind=Checkpoint.Kind.SAFETY,
         fingerprint=run.state.get("fingerprint", {}),

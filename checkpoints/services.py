@@ -16,7 +16,7 @@ from checkpoints.models import Checkpoint, Project, Run
 from contacts import db, schema
 from contacts.fingerprint import Fingerprint, compare, take
 from neon import service as neon
-from neon.errors import NeonError
+from neon.errors import NeonError, PlanLimit
 from neon.types import Snapshot
 
 PROJECT_PREFIX = "checkpoints"
@@ -91,6 +91,8 @@ def undo(run: Run) -> None:
     project = _project_of(run)
     with run.step("save") as attempt:
         if attempt:
+            find_out(project)
+            safety.make_room(run, project)
             safety.save_all(project)
             undone = Run.objects.undoable(project)
             if undone is None or str(undone.pk) != run.state.get("undoes", str(undone.pk)):
@@ -105,7 +107,9 @@ def delete(run: Run) -> None:
     project = _project_of(run)
     with run.step("forget") as attempt:
         if attempt:
-            safety.save_all(project)  # which may want to be its child
+            find_out(project)
+            with suppress(PlanLimit):  # this is what makes room
+                safety.save_all(project)  # which may want to be its child
             doomed, run.target = run.target, None
             if doomed:
                 safety.forget(run, doomed)
@@ -153,6 +157,7 @@ def _look(run: Run, project: Project) -> None:
     if found and not run.state.get("unsaved"):
         safety.require_room(run, project, "to save what has changed here")
     run.state["differs"] = bool(found)
+    run.state["version"] = project.head.version if project.head else ""
     if found.difference and found.difference.now:
         run.state["fingerprint"] = found.difference.now.to_json()
     run.save(update_fields=["origin"])
@@ -259,16 +264,18 @@ def find_out(project: Project) -> None:
     for run in Run.objects.filter(project=project, state__has_key="unsure").select_related("target"):
         before = run.state.pop("unsure")
         neon.connect().settle(project.neon_project_id)
-        if run.target and neon.connect().default_branch(project.neon_project_id).id != before:
+        if neon.connect().default_branch(project.neon_project_id).id != before:
             settle_swapped(run, project, run.target, before)
         run.save(update_fields=["state"])
 
 
-def settle_swapped(run: Run, project: Project, target: Checkpoint, branch_id: str) -> None:
+def settle_swapped(run: Run, project: Project, target: Checkpoint | None, branch_id: str) -> None:
     """Record that a restore which failed has swapped all the same; what it replaced is saved whatever it was."""
     with transaction.atomic():
-        move_head(project, target)
+        if target:  # else it was deleted meanwhile, and only doctor can tell where the database is
+            move_head(project, target)
         run.result = target
         run.state["differs"] = True
+        run.state.pop("unsaved", None)  # it was agreed to for a restore that works
         leave_replaced(run, project, branch_id)
         run.save(update_fields=["result", "state"])

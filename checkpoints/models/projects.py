@@ -102,10 +102,11 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
 
         return [entry for root in (*children[None], *saved[None]) for entry in line(root)]
 
-    def deletable(self) -> Self:
+    def deletable(self, *, apart_from: "Checkpoint | None" = None) -> Self:
         """Return the checkpoints that may be deleted, safety checkpoints first, the oldest first."""
         return (
             self.filter(pinned=False)
+            .exclude(pk__in=[apart_from.pk] if apart_from else [])
             .exclude(pk__in=Project.objects.filter(head__isnull=False).values("head"))
             .order_by(Case(When(kind=Checkpoint.Kind.SAFETY, then=0), default=1), "created_at")
         )

@@ -52,6 +52,10 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Return the project's runs that replaced a branch of which it is not settled yet whether to save it."""
         return self.filter(project=project, state__leftover__has_key="replaced").order_by("created_at")
 
+    def under_way(self, project: Project) -> Self:
+        """Return the project's runs that are unfinished, or of which it is not known yet how they ended."""
+        return self.filter(Q(status__in=Run.UNFINISHED) | Q(state__has_key="unsure"), project=project)
+
     def undoable(self, project: Project) -> "Run | None":
         """Return the restore that led to where the database is, if what it replaced can be returned to."""
         led_here = self.filter(project=project, result__isnull=False).exclude(kind=Run.Kind.DELETE)

@@ -54,8 +54,8 @@ def run_retry(request: Request, run: Run) -> HttpResponse:
         return _ask(request, project)  # what was agreed to then was not the loss of this one
     form = RetryForm(request.POST)
     facts = form.decided if form.is_valid() else {}
-    if run.kind == Run.Kind.UNDO:
-        facts["undoes"] = run.state.get("undoes", "")
+    if "undoes" in run.state:
+        facts["undoes"] = run.state["undoes"]
     return begin(request, Run.Kind(run.kind), run.project, run.target, **facts)
 
 

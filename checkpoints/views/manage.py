@@ -1,6 +1,7 @@
 """What an owner does with a checkpoint: see what has changed since, name it, pin it, delete it."""
 
 from http import HTTPStatus
+from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -33,20 +34,19 @@ def changes(request: Request, checkpoint: Checkpoint) -> HttpResponse:
 @require_POST
 def rename(request: Request, checkpoint: Checkpoint) -> HttpResponse:
     """Give a checkpoint a label, or with an empty one take it away."""
-    form = RenameForm(request.POST, instance=checkpoint)
+    form = RenameForm(request.POST)
     if not form.is_valid():
-        checkpoint.refresh_from_db(fields=["label"])
         return show_checkpoint(request, checkpoint, status=HTTPStatus.UNPROCESSABLE_ENTITY, rename_form=form)
-    form.save()
-    return show_checkpoint(request, checkpoint) if request.htmx else redirect(checkpoint)
+    return _change(request, checkpoint, label=form.cleaned_data["label"])
 
 
 @access.owned(access.checkpoint)
 @require_POST
 def pin(request: Request, checkpoint: Checkpoint) -> HttpResponse:
     """Pin a checkpoint, so that it is never deleted, or unpin it."""
-    PinForm(request.POST, instance=checkpoint).save()
-    return show_checkpoint(request, checkpoint) if request.htmx else redirect(checkpoint)
+    form = PinForm(request.POST)
+    form.full_clean()
+    return _change(request, checkpoint, pinned=form.cleaned_data["pinned"])
 
 
 @access.owned(access.checkpoint)
@@ -56,3 +56,11 @@ def delete(request: Request, checkpoint: Checkpoint) -> HttpResponse:
     if request.method == "POST":
         return begin(request, Run.Kind.DELETE, checkpoint.project, checkpoint)
     return http.page(request, "checkpoint_delete.html", {"checkpoint": checkpoint, "project": checkpoint.project})
+
+
+def _change(request: Request, checkpoint: Checkpoint, **values: Any) -> HttpResponse:
+    """Change these columns and no others: whoever deletes or prunes the checkpoint meanwhile must not be undone."""
+    Checkpoint.objects.filter(pk=checkpoint.pk).update(**values)
+    if not request.htmx:
+        return redirect(checkpoint)
+    return show_checkpoint(request, access.checkpoint(request, checkpoint.pk))

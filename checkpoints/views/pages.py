@@ -125,7 +125,7 @@ def show_run(request: Request, run: Run) -> HttpResponse:
     context = {
         "run": run,
         "back": back.get_absolute_url() if back else "/",
-        "deletable": project.checkpoints.deletable() if project else [],
+        "deletable": project.checkpoints.deletable(apart_from=run.target) if project else [],
     }
     if not request.htmx:
         return http.page(request, "run.html", context)

@@ -98,8 +98,9 @@ class EmbeddedPostgres:
 
     def forget(self) -> None:
         """Look at the server anew at the next call, because it did not answer: it may have died or moved."""
-        with self._mutex:
+        if self._mutex.acquire(blocking=False):  # else somebody is looking already
             self._address = None
+            self._mutex.release()
 
     def has_room(self) -> bool:
         """Tell whether there is room on the disk for a little more; yes, while there is no server yet."""

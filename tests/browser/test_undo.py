@@ -25,7 +25,7 @@ def test_edits_by_psql_after_v3_are_back_after_a_jump_and_undo(user: User, demo:
 
     user.page.reload()
     changes = user.page.locator("#changes")
-    expect(changes).to_contain_text("The database has changed since this checkpoint.")
+    expect(changes).to_contain_text("The database has changed since its checkpoint.")
     expect(changes).to_contain_text("public.contacts.phone")
     expect(changes.get_by_role("row", name="public.notes new 1 1")).to_be_visible()
     expect(changes.get_by_role("row", name="public.contacts 3 3 2")).to_be_visible()

@@ -37,7 +37,7 @@ def test_an_untouched_database_says_nothing(owner, head):
 def test_whatever_changed_is_told(owner, head, execute, statement, row):
     execute(statement)
     said = words(owner.get(url(head), headers=HTMX))
-    assert said.startswith("The database has changed since this checkpoint.")
+    assert said.startswith("The database has changed since its checkpoint.")
     assert row in said
 
 
@@ -81,4 +81,4 @@ def test_an_edit_has_it_asked_for_again(owner, head):
 def test_starting_again_says_what_else_is_lost(owner, head, execute):
     assert "has changed since" not in owner.post("/start/").content.decode()
     execute("DELETE FROM contacts")
-    assert "The database has changed since its last checkpoint" in owner.post("/start/").content.decode()
+    assert "The database has changed since its checkpoint" in owner.post("/start/").content.decode()

@@ -185,3 +185,37 @@ def test_a_limit_met_only_afterwards_is_learnt_and_the_branch_stays(project, hea
 def test_a_look_that_takes_too_long_saves_what_may_have_changed(project, head, second, monkeypatch):
     monkeypatch.setattr("checkpoints.changes.look", lambda project: services.changes.Changes())
     assert jump(head).saved.parent == second
+
+
+def test_the_target_of_a_jump_is_not_deleted_to_make_room_for_it(project, head, second, execute):
+    execute(WRITE)
+    project.note_full(True)
+    run = flows.done(flows.begin(head, Run.Kind.RESTORE, prune=str(head.pk)))
+    assert run.remedy == Run.Remedy.ROOM
+    assert head in project.checkpoints.deletable()
+    assert head not in project.checkpoints.deletable(apart_from=head)
+    assert flows.done(flows.begin(head, Run.Kind.RESTORE, unsaved=True)).status == "succeeded"
+
+
+def test_pruning_spares_where_a_jump_that_is_under_way_leads(project, head, settings):
+    settings.SAFETY_CHECKPOINTS = 1
+    flows.execute(project.database_url, WRITE)
+    wanted = jump(head).saved
+    flows.execute(project.database_url, "UPDATE contacts SET name = name")
+    last = flows.restore(head)
+    under_way = flows.begin(wanted, Run.Kind.RESTORE)
+    runs.clean_up(last.pk)
+    assert flows.done(under_way).result == wanted
+
+
+def test_a_full_plan_does_not_keep_from_deleting_nor_from_undoing_then(project, head, second, execute, settings):
+    third = flows.advance(second).result
+    flows.execute(project.database_url, WRITE)
+    settings.NEON_LOCAL_SNAPSHOT_LIMIT = 3
+    flows.restore(head)
+    failed = flows.undo(project)
+    assert failed.remedy == Run.Remedy.ROOM
+    assert flows.delete(third).error.startswith("What a jump from this checkpoint has replaced is still to be saved.")
+    assert flows.delete(second).status == "succeeded"
+    assert flows.undo(project).status == "succeeded"
+    assert "Barbara" in flows.people(project)
