@@ -153,6 +153,7 @@ def _return(run: Run, project: Project) -> None:
 def _look(run: Run, project: Project) -> None:
     """Find out whether what is there differs from its head; raises NoRoom when it could not be saved then."""
     run.origin = project.head
+    run.save(update_fields=["origin"])
     found = changes.look(project)
     if found and not run.state.get("unsaved"):
         safety.require_room(run, project, "to save what has changed here")
@@ -160,7 +161,6 @@ def _look(run: Run, project: Project) -> None:
     run.state["version"] = project.head.version if project.head else ""
     if found.difference and found.difference.now:
         run.state["fingerprint"] = found.difference.now.to_json()
-    run.save(update_fields=["origin"])
 
 
 def _verify(project: Project, target: Checkpoint) -> None:
