@@ -8,7 +8,7 @@ from tests.checkpoints import processes
 from tests.checkpoints.kills.points import every
 from tests.checkpoints.kills.scenes import FLOWS
 from tests.checkpoints.kills.stage import content, settle
-from tests.checkpoints.kills.victims import EVERY, KEPT
+from tests.checkpoints.kills.victims import EVERY, KEPT, NTH
 from tests.checkpoints.processes import until
 
 SAMPLE = 5
@@ -48,7 +48,7 @@ def test_a_click_is_taken_as_a_whole_or_not_at_all(stage, mortal, session, accou
 
     passed, killed, outcome = attempt(None)
     assert (killed, outcome) == (False, "succeeded")
-    for at in every(passed)[:: 1 if EVERY else max(1, len(passed) // SAMPLE)]:
+    for at in every(passed)[:: 1 if EVERY else max(1, NTH * len(passed) // SAMPLE)]:
         _, killed, outcome = attempt(at)
         account(outcome if killed else "over before")
     account("drifts mended by doctor", stage.drifts)

@@ -10,7 +10,9 @@ from tests.checkpoints import processes
 from tests.checkpoints.processes import until
 from tests.neon.local import plane
 
-EVERY = os.environ.get("KILL_POINTS", "short") == "all"
+EVERY = os.environ.get("KILL_POINTS") == "all"
+# Of those that are tried when it is not every one: all, or one of three.
+NTH = 3 if os.environ.get("KILL_POINTS") == "few" else 1
 # So that every clean-up after a restore prunes as well.
 KEPT = {"SAFETY_CHECKPOINTS": 1}
 
