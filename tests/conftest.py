@@ -18,6 +18,7 @@ from neon import service as neon
 from neon.local import cluster, postgres
 
 BROWSER = "tests/browser/"
+SUITES = {"clients", "kill", "scale", "speed"}
 # What goes through everything there is, where another module has the rule and an example: for .ci/run.
 THOROUGH = {
     "browser": "test_fork test_outage test_pages test_progress test_two_users test_without_javascript",
@@ -64,7 +65,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is thorough, and begin with the browser's tests: they take longest."""
     for item in items:
-        if item.path.stem in THOROUGH.get(item.path.parent.name, "").split():
+        has_suite = SUITES & {marker.name for marker in item.iter_markers()}
+        if not has_suite and item.path.stem in THOROUGH.get(item.path.parent.name, "").split():
             item.add_marker("thorough")
     items.sort(key=lambda item: item.path.parent.name != "browser")
 

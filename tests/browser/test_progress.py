@@ -65,7 +65,7 @@ def test_a_failure_says_so_and_trying_again_succeeds(
         dialog = progress_of(user)
         expect(dialog).to_have_accessible_name("That did not work")
         expect(dialog.get_by_role("alert")).to_contain_text("Neon")
-        expect(dialog.get_by_role("listitem").first).to_contain_text("Restore the snapshot: failed")
+        expect(dialog.get_by_role("listitem").nth(1)).to_contain_text("Restore the snapshot: failed")
         expect(dialog.get_by_role("button", name="Try again")).to_be_visible()
 
         # Put away, it stays away, and the database is where it was.
