@@ -23,7 +23,8 @@ SUITES = {"clients", "kill", "scale", "speed"}
 THOROUGH = {
     "browser": "test_fork test_outage test_pages test_progress test_two_users test_without_javascript",
     "checkpoints": "test_access test_accounts test_admin test_advance_view test_call_budget test_checkpoint_delete"
-    " test_checks test_clean_up test_contact_add test_contact_delete test_contact_edit test_deleted_secrets test_demo_log test_doctor"
+    " test_checks test_clean_up test_contact_add test_contact_delete test_contact_edit test_deleted_secrets"
+    " test_demo_log test_doctor"
     " test_headers test_hostile_input test_late_click test_limits test_neon_cleanup test_neon_cleanup_branches"
     " test_neon_cleanup_demo_content test_neon_cleanup_orphans test_neon_cleanup_snapshots test_restore_view"
     " test_restore_trouble test_rotate_keys test_run_retry test_run_undo test_run_view test_start_demo test_start_view"
