@@ -119,9 +119,11 @@ def _wrong_head(project: Project, snapshots: Sequence[Snapshot], branches: Seque
     """
     head = project.head
     try:
-        if head and (not head.fingerprint or not _differs(project, head)):
+        if head and (not head.fingerprint or not services.differs(project, head)):
             return
-        at = next((each for each in _comparable(project, snapshots, branches) if not _differs(project, each)), None)
+        at = next(
+            (each for each in _comparable(project, snapshots, branches) if not services.differs(project, each)), None
+        )
     except Unavailable:
         if neon.connect().connection_uri(project.neon_project_id) == project.database_url:
             raise
@@ -139,7 +141,7 @@ def _wrong_head(project: Project, snapshots: Sequence[Snapshot], branches: Seque
 
 def _move_head(project: Project, at: Checkpoint) -> None:
     """Move the head, unless the database has moved on since it was looked at."""
-    if not _differs(project, at):
+    if not services.differs(project, at):
         services.move_head(project, at)
 
 
@@ -149,10 +151,6 @@ def _comparable(project: Project, snapshots: Sequence[Snapshot], branches: Seque
     line = {snapshot.id for snapshot in snapshots if snapshot.source_branch_id == default.id}
     found = project.checkpoints.filter(snapshot_id__in=line | {default.restored_from or ""}).exclude(fingerprint={})
     return [checkpoint for checkpoint in found.order_by("-created_at") if checkpoint.pk != project.head_id]
-
-
-def _differs(project: Project, checkpoint: Checkpoint) -> bool:
-    return bool(compare(project.database_url, Fingerprint.from_json(checkpoint.fingerprint)))
 
 
 def _mend_lost(project: Project, checkpoint: Checkpoint) -> None:

@@ -91,7 +91,7 @@ def save(run: Run) -> None:
                 if surplus.pk not in under_way:
                     with suppress(errors.Kept):
                         forget(run, surplus)
-        left["branches"] = [*left.get("branches", []), left.pop("replaced")]
+        run.leave("branches", left.pop("replaced"))
         run.save(update_fields=["saved", "state"])
 
 
@@ -106,8 +106,7 @@ def forget(run: Run, checkpoint: Checkpoint) -> None:
             raise errors.Kept("This checkpoint is pinned. Unpin it first.")
         if Run.objects.with_unsaved(project).filter(origin=checkpoint).exclude(pk=run.pk).exists():
             raise errors.Kept("What a jump from this checkpoint has replaced is still to be saved.")
-        left = run.state.setdefault("leftover", {})
-        left["snapshots"] = [*left.get("snapshots", []), [project.neon_project_id, checkpoint.snapshot_id]]
+        run.leave("snapshots", [project.neon_project_id, checkpoint.snapshot_id])
         run.save(update_fields=["state"])
         checkpoint.forget()
 
@@ -148,8 +147,7 @@ def _was_written_to(run: Run, project: Project, branch_id: str) -> bool:
         db.forget(uri)
     if difference.now:
         run.remember(fingerprint=difference.now.to_json())
-    # Not the sequences: Postgres logs them 32 values ahead, so on Neon they jump when a compute starts.
-    return bool(difference.schema_changed or difference.tables)
+    return difference.is_of_content
 
 
 def _snapshot(run: Run, project: Project, branch_id: str) -> Snapshot:

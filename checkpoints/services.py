@@ -165,8 +165,7 @@ def _look(run: Run, project: Project) -> None:
 
 def _verify(project: Project, target: Checkpoint) -> None:
     difference = compare(project.database_url, Fingerprint.from_json(target.fingerprint))
-    # Not the sequences: Postgres logs them 32 values ahead, so on Neon a restored one may have jumped.
-    if not (difference.schema_changed or difference.tables):
+    if not difference.is_of_content:
         return
     if target.kind != Checkpoint.Kind.SAFETY:
         raise NotRestored
@@ -177,12 +176,11 @@ def _verify(project: Project, target: Checkpoint) -> None:
 
 def leave_replaced(run: Run, project: Project, branch_id: str) -> None:
     """Leave the branch that a restore replaced to be saved, unless it is agreed that it is not, and deleted."""
-    left = run.state.setdefault("leftover", {})
     branch = [project.neon_project_id, branch_id]
     if run.state.get("unsaved"):
-        left["branches"] = [*left.get("branches", []), branch]
+        run.leave("branches", branch)
     else:
-        left["replaced"] = branch
+        run.state.setdefault("leftover", {})["replaced"] = branch
 
 
 def differs(project: Project, head: Checkpoint) -> bool:

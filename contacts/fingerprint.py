@@ -94,7 +94,15 @@ class Difference:
     now: Fingerprint | None = field(default=None, compare=False, repr=False)  # what it was compared with
 
     def __bool__(self) -> bool:
-        return bool(self.schema_changed or self.tables or self.sequences)
+        return self.is_of_content or bool(self.sequences)
+
+    @property
+    def is_of_content(self) -> bool:
+        """Tell whether schema or rows differ.
+
+        Postgres logs sequences 32 values ahead, so they jump in a restored database, or when a compute starts anew.
+        """
+        return self.schema_changed or bool(self.tables)
 
 
 def take(uri: str, *, seconds: float = db.STATEMENT_SECONDS) -> Fingerprint:

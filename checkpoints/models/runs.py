@@ -271,6 +271,10 @@ class Run(models.Model):
         self.state.update(facts)
         self.save(update_fields=["state"])
 
+    def leave(self, kind: str, what: Any) -> None:
+        """Note something more that is to be deleted when the run has ended; whoever calls saves the state."""
+        self.state.setdefault("leftover", {}).setdefault(kind, []).append(what)
+
     def begin(self) -> None:
         """Record that a worker is at it, for the first time or again."""
         self.status = self.Status.RUNNING

@@ -1,4 +1,5 @@
--- Where the rows and the numbers of users are: tables by storage with their columns, and sequences with the value they gave out last.
+-- Where the rows and the numbers of users are: tables by storage with their columns, and sequences with the value that
+-- they gave out last.
 SELECT
     n.nspname AS schema,
     c.relname AS relation,
