@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -214,14 +214,14 @@ def has_room() -> bool:
 
 
 @contextmanager
-def guarding() -> Iterator[None]:
-    """Keep the control plane's projects from shutting each other out, as long as this lasts; Neon does so itself."""
-    if settings.NEON_API_KEY or settings.LOCAL_POSTGRES_URL:
+def attending() -> Iterator[None]:
+    """Do for the control plane, as long as this lasts, what cannot wait for its upkeep; Neon does so itself."""
+    if settings.NEON_API_KEY:
         yield
         return
-    from neon.local import guard
+    from neon.local import builder, guard
 
-    with guard.watching():
+    with builder.building(), nullcontext() if settings.LOCAL_POSTGRES_URL else guard.watching():
         yield
 
 

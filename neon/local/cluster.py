@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
@@ -93,8 +94,9 @@ SELECT pg_terminate_backend(pid) FROM (
 
 def _change(connection: Connection, name: str, statement: sql.Composed) -> None:
     """Change a database or a role; a project's transaction that holds its row, and is left open, is ended."""
+    alone = connection.info.transaction_status == TransactionStatus.IDLE and not connection.info.pipeline_status
     try:
-        with connection.transaction():
+        with contextlib.nullcontext() if alone else connection.transaction():
             connection.execute(statement)
     except psycopg.errors.LockNotAvailable:
         connection.execute(END_WRITERS, {"name": name})
@@ -134,15 +136,26 @@ def create(connection: Connection, database: str, owner: str) -> None:
     connection.execute(sql.SQL(statement).format(sql.Identifier(database), sql.Identifier(owner), COPY_SMALL))
 
 
+def flush(connection: Connection, databases: Sequence[str]) -> None:
+    """Write to the disk what a copy of the files would have to write while the databases are closed."""
+    if any(_is_large(connection, name) for name in databases):
+        connection.execute("CHECKPOINT")
+
+
 def copy(connection: Connection, source: str, target: str) -> None:
     """Copy a database that accepts no connections to one that accepts none either."""
-    size = connection.execute("SELECT pg_database_size(%s::name) AS bytes", [source]).fetchone()
-    large = size is not None and size["bytes"] >= LARGE_BYTES
     connection.execute(
         sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {} ALLOW_CONNECTIONS false").format(
-            sql.Identifier(target), sql.Identifier(source), COPY_LARGE if large else COPY_SMALL
+            sql.Identifier(target),
+            sql.Identifier(source),
+            COPY_LARGE if _is_large(connection, source) else COPY_SMALL,
         )
     )
+
+
+def _is_large(connection: Connection, database: str) -> bool:
+    size = connection.execute("SELECT pg_database_size(%s::name) AS bytes", [database]).fetchone()
+    return size is not None and size["bytes"] >= LARGE_BYTES
 
 
 def shut_public_out(connection: Connection, database: str) -> None:
@@ -172,6 +185,8 @@ def end_sessions(connection: Connection, databases: Sequence[str]) -> None:
 
     Raises Locked when one is still there after five seconds.
     """
+    if not databases:
+        return
     deadline = time.monotonic() + CLOSE_SECONDS
     while connection.execute(END_SESSIONS, {"databases": list(databases)}).fetchall():
         if time.monotonic() > deadline:
@@ -273,7 +288,7 @@ def rename(connection: Connection, database: str, name: str) -> None:
 def revive(connection: Connection, database: str, owner: str, kept: dict[str, Any]) -> None:
     """Open a copy under its owner, with what was *kept* of its source's properties."""
     name = sql.Identifier(database)
-    give_to(connection, database, owner)
+    connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(owner)))
     for grant in _to_present_roles(connection, kept["privileges"]):
         connection.execute(
             sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
@@ -311,4 +326,4 @@ def retire(connection: Connection, database: str) -> None:
     _change(connection, database, sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(name))
     grantees = connection.execute(GRANTEES, [database]).fetchall()
     for grantee in [sql.SQL("PUBLIC"), *(sql.Identifier(row["rolname"]) for row in grantees)]:
-        _change(connection, database, sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(name, grantee))
+        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(name, grantee))

@@ -60,6 +60,14 @@ class GivenPostgres:
                 self._address = where
             return self._address
 
+    def known(self) -> Address | None:
+        """Return where the server was when this process last used it."""
+        return self._address
+
+    def has_room(self, more: int = 0) -> bool:
+        """Say that there is room on its disk, which is out of sight."""
+        return True
+
     def forget(self) -> None:
         """Look at the server anew at the next call, because it did not answer."""
         with self._mutex:

@@ -24,7 +24,7 @@ import psycopg
 from django.conf import settings
 from psycopg import sql
 
-from neon.local import programs
+from neon.local import cloning, programs
 from neon.local.address import PLANE_DATABASE as PLANE_DATABASE
 from neon.local.address import Address, address, answers, free_port, is_taken
 from neon.local.address import PostgresError as PostgresError
@@ -102,9 +102,9 @@ class EmbeddedPostgres:
             self._address = None
             self._mutex.release()
 
-    def has_room(self) -> bool:
-        """Tell whether there is room on the disk for a little more; yes, while there is no server yet."""
-        return not self._cluster.exists() or shutil.disk_usage(self._folder).free >= ROOM_BYTES
+    def has_room(self, more: int = 0) -> bool:
+        """Tell whether there is room on the disk for so many bytes and a little more; yes, while there is no server."""
+        return not self._cluster.exists() or shutil.disk_usage(self._folder).free >= more + ROOM_BYTES
 
     def leave(self) -> None:
         """Stop using the server, and stop the server itself when nobody else uses it."""
@@ -224,7 +224,8 @@ class EmbeddedPostgres:
         """Run the server; move to another port when ours is taken."""
         if is_taken(where["port"]):
             where = address(self._new_port(), SUPERUSER, where["password"])
-        options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in self._settings.items())
+        fitting = {"file_copy_method": "clone"} if cloning.clones(self._folder) else {}
+        options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in {**fitting, **self._settings}.items())
         self._run(
             "pg_ctl",
             "start",

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
-from neon.local import resources, router, store
+from neon.local import builder, resources, router, store
 from neon.local.engine import upkeep
 from neon.local.wsgi import application
 
@@ -74,7 +74,11 @@ def serving(host: str, port: int) -> Iterator[Served]:
     """Serve the plane, in threads; port 0 stands for any. Raises psycopg.Error and OSError."""
     with store.connection():
         pass  # starts Postgres, and makes the plane's tables
-    with Server((host, port), Handler, ipv6=":" in host) as server, router.routing(host) as routes:
+    with (
+        Server((host, port), Handler, ipv6=":" in host) as server,
+        router.routing(host) as routes,
+        builder.building(),
+    ):
         server.set_app(application)
         stopping = threading.Event()
         threads = [

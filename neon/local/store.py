@@ -52,14 +52,17 @@ _idle: defaultdict[int, list[Connection]] = defaultdict(list)
 
 
 @contextmanager
-def connection() -> Iterator[Connection]:
-    """Lend a connection in autocommit mode to the plane's database, as the cluster's superuser."""
+def connection(*, keep: bool = True) -> Iterator[Connection]:
+    """Lend a connection in autocommit mode to the plane's database, as the cluster's superuser.
+
+    Without *keep* it is a session that nobody had before or gets afterwards.
+    """
     idle = _idle[os.getpid()]
-    lent = _take(idle) or _connect()
+    lent = (_take(idle) if keep else None) or _connect()
     try:
         yield lent
     finally:
-        if lent.info.transaction_status == TransactionStatus.IDLE and len(idle) < IDLE_CONNECTIONS:
+        if keep and lent.info.transaction_status == TransactionStatus.IDLE and len(idle) < IDLE_CONNECTIONS:
             idle.append(lent)
         else:
             lent.close()
@@ -208,11 +211,12 @@ def role_names(connection: Connection, project_id: str) -> dict[str, str]:
 @contextmanager
 def lock(connection: Connection, name: str, *, wait: bool) -> Iterator[bool]:
     """Hold the lock of that name, which the session may hold already; tell whether it was free when not waiting."""
-    if wait:
+    held = one(connection, "SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS held", name)["held"]
+    if wait and not held:
         # However long: its holder is one of us, and may be copying.
         connection.execute(WAIT_FOR_LOCK, [name])
         connection.execute("RESET lock_timeout")
-    held = wait or one(connection, "SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS held", name)["held"]
+        held = True
     try:
         yield held
     finally:

@@ -35,7 +35,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until SIGTERM or SIGINT; begin anew, with new connections, whenever the meta database was away."""
-        with neon.guarding():
+        with neon.attending():
             while not self._has_worked():
                 logger.error("The meta database is away; the worker tries again")
                 connections.close_all()

@@ -21,14 +21,12 @@ def looking(project_id: str) -> Iterator[Connection]:
 @contextmanager
 def changing(project_id: str) -> Iterator[Connection]:
     """Lend a connection to change a project, with its lock held; raises NotFound, and Locked while operations run."""
-    with store.connection() as connection:
-        store.project(connection, project_id)
-        with store.lock(connection, project_id, wait=False) as held:
-            # In this order: a restore that becomes due in between would be neither running nor finished.
-            if not held or operations.running(connection, project_id):
-                raise Locked
-            store.project(connection, project_id)  # it may have been deleted before the lock was ours
-            restores.finish_due(connection, project_id)
-            sweep.forget_dropped(connection, project_id)
-            sweep.reopen_closed(connection, project_id)
-            yield connection
+    with store.connection() as connection, store.lock(connection, project_id, wait=False) as held:
+        store.project(connection, project_id)  # as it is under the lock
+        # In this order: a restore that becomes due in between would be neither running nor finished.
+        if not held or operations.running(connection, project_id):
+            raise Locked
+        restores.finish_due(connection, project_id)
+        sweep.forget_dropped(connection, project_id)
+        sweep.reopen_closed(connection, project_id)
+        yield connection

@@ -72,9 +72,9 @@ def create(
         served = store.endpoint_of(connection, parent["id"]) is not None
         with copies.copied(connection, sources, served=served) as made:
             connection.execute(
-                "INSERT INTO branches (id, project_id, name, parent_id, protected, expires_at)"
-                " VALUES (%s, %s, %s, %s, %s, %s)",
-                [branch_id, project_id, name or branch_id, parent["id"], protected, expires_at],
+                "INSERT INTO branches (id, project_id, name, parent_id, based_on, protected, expires_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                [branch_id, project_id, name or branch_id, parent["id"], parent["based_on"], protected, expires_at],
             )
             copies.record(connection, made, branch_id=branch_id)
             roles.carry(connection, from_branch=parent["id"], to_branch=branch_id)
@@ -177,9 +177,12 @@ def restore(
             actions = [("suspend_compute", branch_id, None), ("create_branch", branch_id, None)]
             begun = operations.begin(connection, project_id, actions)
             connection.execute(
-                "INSERT INTO branches (id, project_id, name, parent_id, restored_as, finalize_as, kept_name)"
-                " VALUES (%s, %s, %s, %s, %s, 'reset', nullif(%s, ''))",
-                [side_id, project_id, f"resetting {side_id}", source["id"], target["id"], preserve_under_name],
+                "INSERT INTO branches (id, project_id, name, parent_id, based_on, restored_as, finalize_as, kept_name)"
+                " VALUES (%s, %s, %s, %s, %s, %s, 'reset', nullif(%s, ''))",
+                [
+                    *(side_id, project_id, f"resetting {side_id}", source["id"], source["based_on"]),
+                    *(target["id"], preserve_under_name),
+                ],
             )
             copies.record(connection, made, branch_id=side_id)
             roles.carry(connection, from_branch=source["id"], to_branch=side_id)

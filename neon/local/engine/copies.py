@@ -4,15 +4,19 @@ What nobody can connect to does not change, so it need not be copied to be kept:
 endpoint shares its databases. Whoever is to be opened gets copies of its own first.
 """
 
+import logging
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, LiteralString
 
 from psycopg.types.json import Jsonb
 
 from neon.local import cluster, store
 from neon.local.cluster import Connection
-from neon.local.engine import leftovers
+from neon.local.engine import leftovers, spares
+
+logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
@@ -29,12 +33,23 @@ def copied(connection: Connection, sources: Sequence[Row], *, served: bool) -> I
     The block is the transaction in which the caller records what they are. Sources that are *served* accept no
     connections until its end; others accept none anyway.
     """
-    names = [cluster.new_name("db") for _ in sources]
     live = [row["physical_name"] for row in sources] if served else []
-    with leftovers.making(connection, dict.fromkeys(names, "database")), cluster.closed(connection, live):
-        for source, name in zip(sources, names, strict=True):
-            cluster.copy(connection, source["physical_name"], name)
-        with connection.transaction():
+    with ExitStack() as held:
+        ready = [held.enter_context(spares.claimed(connection, row)) for row in sources]
+        names = [spare or cluster.new_name("db") for spare in ready]
+        missing = {
+            name: row["physical_name"] for name, row, spare in zip(names, sources, ready, strict=True) if not spare
+        }
+        held.enter_context(leftovers.making(connection, dict.fromkeys(missing, "database")))
+        if missing:
+            held.enter_context(spares.giving_way(connection))
+        if live:
+            cluster.flush(connection, live)
+            held.enter_context(_timed())
+        held.enter_context(cluster.closed(connection, live))
+        for name, source in missing.items():
+            cluster.copy(connection, source, name)
+        with connection.pipeline(), connection.transaction():
             leftovers.publish(connection, names)
             for name in names:
                 cluster.shut_public_out(connection, name)
@@ -50,6 +65,15 @@ def copied(connection: Connection, sources: Sequence[Row], *, served: bool) -> I
 
 
 @contextmanager
+def _timed() -> Iterator[None]:
+    """Log for how long a branch's databases accept no connections."""
+    began = time.perf_counter()
+    yield
+    milliseconds = round((time.perf_counter() - began) * 1000)
+    logger.info("A branch accepted no connections for %s ms, while it was copied", milliseconds)
+
+
+@contextmanager
 def shared(connection: Connection, sources: Sequence[Row]) -> Iterator[Sequence[Row]]:
     """Lend the rows of databases that nobody can connect to, to be recorded once more in the same transaction."""
     with connection.transaction():
@@ -59,8 +83,10 @@ def shared(connection: Connection, sources: Sequence[Row]) -> Iterator[Sequence[
 def own(connection: Connection, branch_id: str) -> None:
     """Give a branch copies of the databases that it shares with a snapshot, before they are opened."""
     shared = connection.execute(SHARED, [branch_id]).fetchall()
+    if not shared:
+        return
     names = [cluster.new_name("db") for _ in shared]
-    with leftovers.making(connection, dict.fromkeys(names, "database")):
+    with leftovers.making(connection, dict.fromkeys(names, "database")), spares.giving_way(connection):
         for row, name in zip(shared, names, strict=True):
             cluster.copy(connection, row["physical_name"], name)
         with connection.transaction():

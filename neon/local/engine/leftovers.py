@@ -11,6 +11,11 @@ UNSHARED: LiteralString = """
 INSERT INTO leftovers (physical_name, kind) SELECT physical_name, 'database' FROM databases d
 WHERE NOT EXISTS (SELECT FROM databases o WHERE o.physical_name = d.physical_name AND o.id <> d.id)
 """
+LEAVE_SPARES: LiteralString = """
+WITH gone AS (DELETE FROM spares USING databases d WHERE d.id = database_id AND """
+LEAVE_GONE: LiteralString = """ RETURNING spares.physical_name)
+INSERT INTO leftovers (physical_name, kind) SELECT physical_name, 'database' FROM gone
+"""
 
 
 @contextmanager
@@ -34,7 +39,14 @@ def publish(connection: Connection, names: Sequence[str]) -> None:
 
 def leave_databases(connection: Connection, condition: LiteralString, argument: str | int) -> None:
     """Hand the databases of a branch or a snapshot over to the sweep, but for those that another one shares."""
+    leave_spares(connection, condition, argument)
     connection.execute(UNSHARED + " AND " + condition, [argument])
+
+
+def leave_spares(connection: Connection, condition: LiteralString, argument: str | int) -> None:
+    """Hand the spares of databases over to the sweep, in the transaction that forgets these."""
+    connection.execute("SELECT FROM databases WHERE " + condition + " FOR UPDATE", [argument])
+    connection.execute(LEAVE_SPARES + condition + LEAVE_GONE, [argument])
 
 
 def leave(connection: Connection, query: LiteralString, *arguments: str) -> None:

@@ -159,6 +159,8 @@ def _purge(connection: Connection) -> None:
         " FOR UPDATE SKIP LOCKED",
         [settings.NEON_LOCAL_RECOVERY_SECONDS],
     ).fetchall():
+        snapshots = "snapshot_id IN (SELECT id FROM snapshots WHERE project_id = %s)"
+        leftovers.leave_spares(connection, snapshots, row["id"])
         leftovers.leave(
             connection,
             "SELECT DISTINCT d.physical_name, 'database' FROM databases d LEFT JOIN branches b ON b.id = d.branch_id"

@@ -9,24 +9,27 @@ from typing import Any
 
 from neon.local import cluster, store
 from neon.local.cluster import Connection
-from neon.local.engine import copies, leftovers, operations, sweep
+from neon.local.engine import copies, leftovers, operations, spares, sweep
 from neon.local.errors import NotFound
 
 Row = dict[str, Any]
 
 DUE = """
-SELECT 1 FROM branches WHERE project_id = %(project_id)s AND least(finalize_at, fail_at) <= clock_timestamp()
+SELECT fail_at IS NOT NULL AS fails FROM branches
+WHERE project_id = %(project_id)s AND least(finalize_at, fail_at) <= clock_timestamp()
 UNION ALL
-SELECT 1 FROM snapshots WHERE project_id = %(project_id)s AND fail_at <= clock_timestamp()
+SELECT true FROM snapshots WHERE project_id = %(project_id)s AND fail_at <= clock_timestamp()
 """
 
 
 def finish_due(connection: Connection, project_id: str) -> None:
     """Finish the project's restores whose time has come, and take away what was not to be made."""
-    if not connection.execute(DUE, {"project_id": project_id}).fetchone():
+    due = connection.execute(DUE, {"project_id": project_id}).fetchall()
+    if not due:
         return
     with store.lock(connection, project_id, wait=True):
-        _fail_due(connection, project_id)
+        if any(row["fails"] for row in due):
+            _fail_due(connection, project_id)
         sweep.forget_dropped(connection, project_id)
         query = "SELECT * FROM branches WHERE project_id = %s AND finalize_at <= clock_timestamp()"
         for branch in connection.execute(query, [project_id]).fetchall():
@@ -52,20 +55,25 @@ def _finish(connection: Connection, branch: Row) -> None:
     copies.own(connection, branch["id"])
     # A target without an endpoint was open to nobody, and what takes its place stays so.
     served = [each for each in (branch, target) if store.endpoint_of(connection, each["id"])]
-    closing = [row["physical_name"] for each in served for row in store.databases_of_branch(connection, each["id"])]
-    with cluster.closed(connection, closing), connection.transaction():
-        for each in served:
-            copies.retire_branch(connection, each)
+    live = [row for each in served for row in store.databases_of_branch(connection, each["id"])]
+    # In a pipeline: what is only to be done is not waited for one by one, while nobody can connect.
+    with (
+        cluster.closed(connection, [row["physical_name"] for row in live]),
+        connection.pipeline(),
+        connection.transaction(),
+    ):
+        for row in live:
+            copies.retire(connection, row)
         if target in served:
             _exchange_names(connection, target, branch)
         if branch["finalize_as"] == "reset":
             _reset(connection, target, branch)
-            live = target
+            following = target
         else:
             _replace(connection, target, branch)
-            live = branch
+            following = branch
         if target in served:
-            copies.open_branch(connection, live)
+            copies.open_branch(connection, following)
 
 
 def _exchange_names(connection: Connection, target: Row, branch: Row) -> None:
@@ -97,6 +105,7 @@ def _replace(connection: Connection, target: Row, branch: Row) -> None:
         "UPDATE endpoints SET branch_id = %s, updated_at = clock_timestamp() WHERE branch_id = %s",
         [branch["id"], target["id"]],
     )
+    spares.announce(connection)
 
 
 def _reset(connection: Connection, target: Row, branch: Row) -> None:
@@ -114,14 +123,15 @@ def _reset(connection: Connection, target: Row, branch: Row) -> None:
     )
     connection.execute("UPDATE branches SET parent_id = %(b)s WHERE parent_id = %(a)s", sides)
     connection.execute(
-        "UPDATE branches SET parent_id = %s, last_reset_at = clock_timestamp(), updated_at = clock_timestamp()"
-        " WHERE id = %s",
-        [branch["parent_id"], target["id"]],
+        "UPDATE branches SET parent_id = %s, based_on = %s, last_reset_at = clock_timestamp(),"
+        " updated_at = clock_timestamp() WHERE id = %s",
+        [branch["parent_id"], branch["based_on"], target["id"]],
     )
     if branch["kept_name"]:
         connection.execute(
-            "UPDATE branches SET name = %s, parent_id = %s, restored_as = NULL, finalize_at = NULL WHERE id = %s",
-            [branch["kept_name"], target["parent_id"], branch["id"]],
+            "UPDATE branches SET name = %s, parent_id = %s, based_on = %s, restored_as = NULL, finalize_at = NULL"
+            " WHERE id = %s",
+            [branch["kept_name"], target["parent_id"], target["based_on"], branch["id"]],
         )
     else:
         forget_branch(connection, branch["id"])

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from neon.local import store
 from neon.local.cluster import Connection
-from neon.local.engine import branches, copies, endpoints, operations, restores, roles, sweep
+from neon.local.engine import branches, copies, endpoints, operations, restores, roles, spares, sweep
 from neon.local.engine.access import changing, looking
 from neon.local.errors import Conflict, Unprocessable
 from neon.local.ids import new_id
@@ -46,13 +46,15 @@ def create(
             begun = operations.begin(connection, project_id, actions)
             snapshot = store.one(
                 connection,
-                "INSERT INTO snapshots (id, project_id, name, slug, source_branch_id, expires_at, fail_at)"
-                " VALUES (%s, %s, %s, nullif(%s, ''), %s, %s, %s) RETURNING *",
+                "INSERT INTO snapshots (id, project_id, name, slug, source_branch_id, based_on, expires_at, fail_at)"
+                " VALUES (%s, %s, %s, nullif(%s, ''), %s, %s, %s, %s) RETURNING *",
                 *(snapshot_id, project_id, name or snapshot_id, slug),
-                *(branch_id, expires_at, operations.fail_at(begun)),
+                *(branch_id, branch["based_on"], expires_at, operations.fail_at(begun)),
             )
+            connection.execute("UPDATE branches SET based_on = %s WHERE id = %s", [snapshot_id, branch_id])
             copies.record(connection, made, snapshot_id=snapshot_id)
             roles.carry(connection, from_branch=branch_id, to_snapshot=snapshot_id)
+            spares.announce(connection)
         return snapshot, begun
 
 
@@ -101,10 +103,12 @@ def restore(
         sources = store.databases_of_snapshot(connection, snapshot_id)
         with copies.copied(connection, sources, served=False) as made:
             connection.execute(
-                "INSERT INTO branches (id, project_id, name, restored_from, restored_as, finalize_as)"
-                " VALUES (%s, %s, %s, %s, %s, 'replace')",
-                [branch_id, project_id, name or f"{target['name']} {branch_id}", snapshot_id, target["id"]],
+                "INSERT INTO branches (id, project_id, name, restored_from, based_on, restored_as, finalize_as)"
+                " VALUES (%s, %s, %s, %s, %s, %s, 'replace')",
+                [branch_id, project_id, name or f"{target['name']} {branch_id}", *[snapshot_id] * 2, target["id"]],
             )
+            query = "UPDATE snapshots SET restored_at = clock_timestamp() WHERE id = %s"
+            connection.execute(query, [snapshot_id])
             copies.record(connection, made, branch_id=branch_id)
             roles.carry(connection, from_snapshot=snapshot_id, to_branch=branch_id)
             if not finalize:

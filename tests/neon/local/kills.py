@@ -26,7 +26,12 @@ class Victim:
             stdout=subprocess.PIPE,
             text=True,
             cwd=settings.BASE_DIR,
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "SECRET_KEY": settings.SECRET_KEY},
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "tests.settings",
+                "SECRET_KEY": settings.SECRET_KEY,
+                "NEON_LOCAL_SPARE_FROM_BYTES": "0",
+            },
         )
 
     def call(self, verb, *, kill_after=None, **arguments):

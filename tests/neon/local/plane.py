@@ -78,7 +78,7 @@ def names_in_memory():
     """Return the databases and roles that the plane's rows refer to."""
     query = (
         "SELECT physical_name FROM databases UNION SELECT physical_name FROM roles"
-        " UNION SELECT physical_name FROM leftovers"
+        " UNION SELECT physical_name FROM spares UNION SELECT physical_name FROM leftovers"
     )
     return {row["physical_name"] for row in memory(query)}
 

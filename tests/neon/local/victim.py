@@ -14,7 +14,7 @@ from pathlib import Path
 
 import django
 
-SUBJECTS = ("branches", "databases", "endpoints", "projects", "roles", "snapshots")
+SUBJECTS = ("branches", "databases", "endpoints", "projects", "roles", "snapshots", "spares", "upkeep")
 
 
 def main() -> None:

@@ -1,0 +1,145 @@
+"""Spares: copies of snapshots made in advance, so that a restore finds its databases ready and has only to rename.
+
+The snapshots next to where a project stands come first, then those used last, as far as the bytes that all spares may
+take go. A spare is nobody's data. It belongs to a snapshot's database and goes with it, or for a more useful one.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+from django.conf import settings
+
+from neon.local import cluster, postgres, store
+from neon.local.cluster import Connection
+from neon.local.engine import leftovers, sweep
+
+Row = dict[str, Any]
+
+CHANNEL = "spares"
+# Held by whoever copies: shared by those for whom somebody waits, alone by whoever builds a spare.
+COPYING = "copying"
+GIVE_WAY_SECONDS = 0.001
+
+MEASURE: LiteralString = """
+UPDATE databases d SET bytes = pg_database_size(p.oid) FROM pg_database p
+WHERE p.datname = d.physical_name AND d.snapshot_id IS NOT NULL AND d.bytes IS NULL
+"""
+# Where a project stands is the snapshot that its default branch is based on.
+RANKED: LiteralString = """
+SELECT d.id, d.physical_name, d.bytes, spares.physical_name AS spare
+FROM databases d
+JOIN snapshots s ON s.id = d.snapshot_id AND s.fail_at IS NULL
+JOIN projects p ON p.id = s.project_id AND p.deleted_at IS NULL
+LEFT JOIN branches b ON b.project_id = p.id AND b.is_default
+LEFT JOIN snapshots head ON head.id = b.based_on
+LEFT JOIN spares ON spares.database_id = d.id
+WHERE d.bytes BETWEEN %s AND %s
+ORDER BY coalesce(s.id = head.based_on OR s.based_on = head.id, false) DESC,
+         greatest(s.created_at, s.restored_at) DESC, d.id
+"""
+LEAVE_OTHERS: LiteralString = """
+WITH gone AS (DELETE FROM spares WHERE database_id <> ALL(%s) RETURNING physical_name)
+INSERT INTO leftovers (physical_name, kind) SELECT physical_name, 'database' FROM gone
+"""
+CLAIM: LiteralString = """
+WITH claimed AS (DELETE FROM spares WHERE physical_name = %s RETURNING physical_name)
+INSERT INTO leftovers (physical_name, kind) SELECT physical_name, 'database' FROM claimed
+"""
+SHARE: LiteralString = "SELECT pg_try_advisory_lock_shared(hashtextextended(%s, 0)) AS held"
+UNSHARE: LiteralString = "SELECT pg_advisory_unlock_shared(hashtextextended(%s, 0))"
+CANCEL_BUILDER: LiteralString = """
+SELECT pg_cancel_backend(pid) FROM pg_locks
+WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND objsubid = 1
+AND (classid::bigint << 32) | objid::bigint = hashtextextended(%s, 0)
+"""
+
+
+@contextmanager
+def claimed(connection: Connection, database: Row) -> Iterator[str | None]:
+    """Lend the spare of a snapshot's database, for the caller to publish or to leave to the sweep; None without one.
+
+    One that is just being built is waited for: that takes no longer than a copy would.
+    """
+    spare = _of(connection, database)
+    if spare is None and database["snapshot_id"]:
+        with store.lock(connection, database["physical_name"], wait=True):
+            spare = _of(connection, database)
+    if spare is None:
+        yield None
+        return
+    with store.lock(connection, spare, wait=True):
+        # It may have gone for a more useful one since.
+        yield spare if connection.execute(CLAIM, [spare]).rowcount else None
+
+
+def _of(connection: Connection, database: Row) -> str | None:
+    query = "SELECT physical_name FROM spares WHERE database_id = %s"
+    row = connection.execute(query, [database["id"]]).fetchone()
+    return row["physical_name"] if row else None
+
+
+@contextmanager
+def giving_way(connection: Connection) -> Iterator[None]:
+    """Let nobody build a spare meanwhile: what is being built now ends at once, and is begun again later."""
+    while not store.one(connection, SHARE, COPYING)["held"]:
+        connection.execute(CANCEL_BUILDER, [COPYING])
+        time.sleep(GIVE_WAY_SECONDS)
+    try:
+        yield
+    finally:
+        connection.execute(UNSHARE, [COPYING])
+
+
+def announce(connection: Connection) -> None:
+    """Let whoever builds spares know that other ones may be useful now."""
+    connection.execute(f"NOTIFY {CHANNEL}")
+
+
+def build() -> bool:
+    """Build the spares that are missing, the most useful first; tell whether all are there.
+
+    One is built at a time in the whole cluster. It ends early when somebody copies for whom somebody waits.
+    """
+    # Whoever has to copy cancels what this session does: nobody else may have it afterwards.
+    with store.connection(keep=False) as connection, store.lock(connection, COPYING, wait=False) as held:
+        if not held:
+            return False
+        try:
+            while missing := _next(connection):
+                _build(connection, missing)
+        except (psycopg.errors.QueryCanceled, psycopg.errors.ForeignKeyViolation, psycopg.errors.InvalidCatalogName):
+            return False  # to give way, or because its snapshot has been deleted meanwhile
+    return True
+
+
+def _next(connection: Connection) -> Row | None:
+    """Leave the spares that are not useful enough, and return the database that wants one most."""
+    connection.execute(MEASURE)
+    limits = (settings.NEON_LOCAL_SPARE_FROM_BYTES, settings.NEON_LOCAL_SPARE_BYTES)
+    left, wanted = settings.NEON_LOCAL_SPARE_BYTES, []
+    for row in connection.execute(RANKED, limits).fetchall():
+        if row["bytes"] <= left:
+            left -= row["bytes"]
+            wanted.append(row)
+    if connection.execute(LEAVE_OTHERS, [[row["id"] for row in wanted]]).rowcount:
+        sweep.drop_leftovers(connection)  # now, as the new ones take their room
+    server = postgres.server()
+    return next((row for row in wanted if row["spare"] is None and server.has_room(row["bytes"])), None)
+
+
+def _build(connection: Connection, database: Row) -> None:
+    name = cluster.new_name("db")
+    # The lock on what is copied keeps the sweep from dropping it, and lets a restore wait for the spare.
+    with (
+        store.lock(connection, database["physical_name"], wait=True),
+        leftovers.making(connection, {name: "database"}),
+    ):
+        cluster.copy(connection, database["physical_name"], name)
+        with connection.transaction():
+            leftovers.publish(connection, [name])
+            cluster.shut_public_out(connection, name)
+            query = "INSERT INTO spares (physical_name, database_id) VALUES (%s, %s)"
+            connection.execute(query, [name, database["id"]])

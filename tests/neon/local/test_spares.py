@@ -1,0 +1,277 @@
+"""Spares: copies of the snapshots that are most likely to be restored, made before somebody waits for them."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from neon.local import builder, cluster, postgres, store
+from neon.local.engine import snapshots, spares, upkeep
+from tests.neon.local import plane
+
+SPARES = """
+SELECT s.name, spares.physical_name FROM spares
+JOIN databases d ON d.id = database_id JOIN snapshots s ON s.id = d.snapshot_id ORDER BY s.name
+"""
+
+
+@pytest.fixture(autouse=True)
+def of_any_size(settings):
+    """Also the smallest databases get spares; those of other tests have none."""
+    settings.NEON_LOCAL_SPARE_BYTES = 0
+    spares.build()
+    upkeep.run()
+    settings.NEON_LOCAL_SPARE_FROM_BYTES = 0
+    settings.NEON_LOCAL_SPARE_BYTES = 10 * 1024**3
+
+
+@pytest.fixture
+def room_for(settings):
+    """Set the bytes so that so many spares of a small database fit."""
+
+    def set_room(count):
+        spares.build()
+        ((most,),) = [row.values() for row in plane.memory("SELECT max(bytes) FROM databases")]
+        settings.NEON_LOCAL_SPARE_BYTES = most * count + most // 2
+
+    return set_room
+
+
+@pytest.fixture
+def no_copies(monkeypatch):
+    """Nothing is copied any more."""
+
+    def copy(connection, source, target):
+        raise AssertionError("copied")
+
+    return lambda: monkeypatch.setattr(cluster, "copy", copy)
+
+
+def snapshot(project, name):
+    """Put the name into the table and take a snapshot of that name."""
+    project.sql("CREATE TABLE IF NOT EXISTS t (world text)")
+    project.sql("INSERT INTO t VALUES (%s)", [name])
+    return project.snapshot(name)
+
+
+def worlds(project):
+    """Return what the table holds."""
+    return [world for (world,) in project.sql("SELECT world FROM t ORDER BY world")]
+
+
+def spared():
+    """Return the names of the snapshots that have a spare."""
+    return [row["name"] for row in plane.memory(SPARES)]
+
+
+def test_a_restore_takes_the_spare_and_copies_nothing(project, no_copies):
+    first = snapshot(project, "a")
+    snapshot(project, "b")
+    assert spares.build()
+    (spare,) = [row["physical_name"] for row in plane.memory(SPARES) if row["name"] == "a"]
+    oid = "SELECT oid FROM pg_database WHERE datname = %s"
+    before = plane.memory(oid, [spare])
+    no_copies()
+    project.restore(first)
+    assert worlds(project) == ["a"]
+    assert plane.memory(oid, project.physical()["live"]) == before
+    assert spared() == ["b"]
+
+
+def test_what_was_restored_from_a_spare_is_its_owners(project):
+    database = project.parameters["database"]
+    first = snapshot(project, "a")
+    project.sql(f"ALTER DATABASE {database} SET work_mem = '7MB'")
+    second = snapshot(project, "b")
+    spares.build()
+    project.restore(second)
+    assert project.sql("SHOW work_mem") == [("7MB",)]
+    project.restore(first)
+    assert project.sql("SHOW work_mem") != [("7MB",)]
+    project.sql("CREATE SCHEMA more")
+    project.sql("ALTER TABLE t ADD COLUMN n int")
+
+
+def test_without_a_spare_a_restore_copies(project):
+    first = snapshot(project, "a")
+    project.restore(first)
+    assert worlds(project) == ["a"]
+
+
+def test_the_snapshots_next_to_where_the_project_stands_come_first(project, room_for):
+    first, *_ = [snapshot(project, name) for name in "abcd"]
+    room_for(1)
+    spares.build()
+    assert spared() == ["c"]
+    project.restore(first)
+    spares.build()
+    assert spared() == ["b"]
+
+
+def test_then_those_that_were_used_last(project, room_for):
+    _, second, *_ = [snapshot(project, name) for name in "abcdef"]
+    project.restore(second)
+    room_for(3)
+    spares.build()
+    assert spared() == ["a", "b", "c"]
+
+
+def test_a_copy_of_another_branch_stands_where_that_one_stands(project, room_for):
+    snapshot(project, "a")
+    dev = project.branch("dev")
+    for name in "bcd":
+        snapshot(project, name)
+    body = {"source_branch_id": dev["id"], "preserve_under_name": "before"}
+    project.did("POST", f"/branches/{project.default['id']}/restore", json=body)
+    room_for(1)
+    spares.build()
+    assert spared() == ["b"]
+
+
+def test_small_databases_have_none(project, settings):
+    settings.NEON_LOCAL_SPARE_FROM_BYTES = 1024**3
+    snapshot(project, "a")
+    assert spares.build()
+    assert spared() == []
+
+
+def test_all_together_take_no_more_than_the_setting_says(project, settings):
+    for name in "abcd":
+        snapshot(project, name)
+    spares.build()
+    assert spared() == ["a", "b", "c", "d"]
+    sizes = plane.memory("SELECT bytes FROM databases WHERE bytes IS NOT NULL")
+    settings.NEON_LOCAL_SPARE_BYTES = max(row["bytes"] for row in sizes) * 2
+    names = plane.names_in_cluster()
+    spares.build()
+    assert spared() == ["c", "d"]
+    assert len(names - plane.names_in_cluster()) == 2
+
+
+def test_a_database_too_large_for_the_bytes_does_not_stand_in_the_way(project, room_for):
+    snapshot(project, "a")
+    room_for(1)
+    project.sql("CREATE TABLE large AS SELECT g, repeat('x', 1000) FROM generate_series(1, 20000) AS g")
+    project.snapshot("large")
+    spares.build()
+    assert spared() == ["a"]
+
+
+def test_no_spare_fills_the_disk(project, monkeypatch):
+    snapshot(project, "a")
+    monkeypatch.setattr(type(postgres.server()), "has_room", lambda server, more=0: more == 0)
+    spares.build()
+    assert spared() == []
+
+
+def test_a_spare_goes_with_its_snapshot(project):
+    first = snapshot(project, "a")
+    spares.build()
+    before = plane.names_in_cluster()
+    project.did("DELETE", f"/snapshots/{first}")
+    assert plane.memory("SELECT * FROM spares") == []
+    upkeep.run()
+    assert len(before - plane.names_in_cluster()) == 2
+
+
+def test_a_spare_goes_with_its_project(http, settings):
+    settings.NEON_LOCAL_RECOVERY_SECONDS = 0
+    with plane.project(http) as project:
+        snapshot(project, "a")
+        spares.build()
+    upkeep.run()
+    assert plane.memory("SELECT * FROM spares") == []
+    assert plane.names_in_cluster() == plane.names_in_memory()
+
+
+def test_none_is_made_of_a_snapshot_that_is_deleted_meanwhile(project, monkeypatch):
+    first = snapshot(project, "a")
+    copy = cluster.copy
+
+    def copy_and_delete(connection, source, target):
+        copy(connection, source, target)
+        snapshots.delete(project.id, first)
+        upkeep.run()
+
+    monkeypatch.setattr(cluster, "copy", copy_and_delete)
+    assert not spares.build()
+    upkeep.run()
+    assert plane.memory("SELECT * FROM spares") == []
+    assert plane.names_in_cluster() == plane.names_in_memory()
+
+
+@pytest.mark.parametrize("attack", plane.ATTACKS)
+def test_its_project_cannot_touch_a_spare(project, attack):
+    snapshot(project, "a")
+    spares.build()
+    (spare,) = plane.memory(SPARES)
+    with project.connect() as connection, pytest.raises(psycopg.Error):
+        connection.execute(attack.format(spare["physical_name"]))
+    with plane.refused():
+        psycopg.connect(project.uri, dbname=spare["physical_name"])
+
+
+def test_building_gives_way_to_whoever_copies(project, monkeypatch):
+    snapshot(project, "a")
+    copy = cluster.copy
+
+    def forever(connection, source, target):
+        connection.execute("SELECT pg_sleep(60)")
+
+    with ThreadPoolExecutor() as threads:
+        monkeypatch.setattr(cluster, "copy", forever)
+        building = threads.submit(spares.build)
+        wait_for_builder()
+        monkeypatch.setattr(cluster, "copy", copy)
+        began = time.monotonic()
+        snapshot(project, "b")
+        assert time.monotonic() - began < 5
+        assert building.result(5) is False
+    assert spares.build()
+    assert spared() == ["a", "b"]
+
+
+def test_a_restore_waits_for_the_spare_that_is_just_being_built(project, monkeypatch):
+    first = snapshot(project, "a")
+    copy, copied = cluster.copy, []
+
+    def slowly(connection, source, target):
+        connection.execute("SELECT pg_sleep(0.3)")
+        copied.append(source)
+        copy(connection, source, target)
+
+    monkeypatch.setattr(cluster, "copy", slowly)
+    with ThreadPoolExecutor() as threads:
+        building = threads.submit(spares.build)
+        wait_for_builder()
+        project.restore(first)
+        building.result(5)
+    assert worlds(project) == ["a"]
+    # Once for the spare that was taken, once for the next one.
+    assert len(copied) <= 2
+    assert plane.memory("SELECT 1 FROM leftovers") == []
+
+
+def test_one_at_a_time_is_built(project):
+    snapshot(project, "a")
+    with store.connection() as connection, store.lock(connection, spares.COPYING, wait=True):
+        assert not spares.build()
+    assert spared() == []
+
+
+def test_a_thread_builds_what_becomes_useful(project):
+    with builder.building():
+        snapshot(project, "a")
+        deadline = time.monotonic() + 10
+        while spared() != ["a"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def wait_for_builder():
+    """Wait until somebody builds a spare, as the leftover that it is until it is done."""
+    deadline = time.monotonic() + 5
+    while not plane.memory("SELECT 1 FROM leftovers"):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
