@@ -214,7 +214,8 @@ def test_nothing_grows_and_nothing_fails(serve):
     if SECONDS >= LONG:
         for name in ("web files", "worker files", "web threads", "worker threads", "connections"):
             early, late = measured.early_and_late(name)
-            assert late <= early * GROWTH, (name, measured.samples)
+            # A pool of threads fills as it is used: one more is no leak.
+            assert late <= max(early * GROWTH, early + 1), (name, measured.samples)
     site.stop()
     until(lambda: not sessions("db_"))
     assert set(settings.DATA_DIR.iterdir()) == files
