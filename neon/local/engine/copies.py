@@ -112,8 +112,11 @@ def record(connection: Connection, copies: Sequence[Row], *, branch_id: str = ""
 def open_branch(connection: Connection, branch: Row) -> None:
     """Open a branch's databases under their owners, with the properties that their rows have kept."""
     roles = {row["name"]: row["physical_name"] for row in store.roles_of_branch(connection, branch["id"])}
-    strangers = set(store.role_names(connection, branch["project_id"]).values()) - set(roles.values())
-    for row in store.databases_of_branch(connection, branch["id"]):
+    databases = store.databases_of_branch(connection, branch["id"])
+    granted = any(row["properties"]["privileges"] for row in databases)
+    known = store.role_names(connection, branch["project_id"]).values() if granted else ()
+    strangers = set(known) - set(roles.values())
+    for row in databases:
         grants = [grant for grant in row["properties"]["privileges"] if grant["grantee"] not in strangers]
         kept = {**row["properties"], "privileges": grants}
         cluster.revive(connection, row["physical_name"], roles[row["owner_name"]], kept)

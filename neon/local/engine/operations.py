@@ -38,6 +38,7 @@ FROM unnest(%(actions)s::text[], %(branches)s::text[], %(endpoints)s::text[])
      WITH ORDINALITY AS wanted (action, branch_id, endpoint_id, number)
 RETURNING *, {STATUS} AS status
 """  # noqa: S608 - two constants
+FINISHED = "finished"
 ERROR = "failed on request"
 
 
@@ -62,7 +63,7 @@ def begin(connection: Connection, project_id: str, actions: Sequence[Action]) ->
 
 def fail_at(begun: Sequence[Row]) -> datetime | None:
     """Return when the operations of one call end without their effect, or None when they will have it."""
-    return begun[0]["finish_at"] if begun and begun[0]["outcome"] != "finished" else None
+    return begun[0]["finish_at"] if begun and begun[0]["outcome"] != FINISHED else None
 
 
 def running(connection: Connection, project_id: str) -> bool:

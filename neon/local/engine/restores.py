@@ -20,6 +20,7 @@ WHERE project_id = %(project_id)s AND least(finalize_at, fail_at) <= clock_times
 UNION ALL
 SELECT true FROM snapshots WHERE project_id = %(project_id)s AND fail_at <= clock_timestamp()
 """
+SERVED = "SELECT d.* FROM databases d JOIN endpoints USING (branch_id) WHERE branch_id = ANY(%s) ORDER BY d.id"
 
 
 def finish_due(connection: Connection, project_id: str) -> None:
@@ -33,7 +34,8 @@ def finish_due(connection: Connection, project_id: str) -> None:
         sweep.forget_dropped(connection, project_id)
         query = "SELECT * FROM branches WHERE project_id = %s AND finalize_at <= clock_timestamp()"
         for branch in connection.execute(query, [project_id]).fetchall():
-            _finish(connection, branch)
+            copies.own(connection, branch["id"])
+            finish(connection, branch)
 
 
 def _fail_due(connection: Connection, project_id: str) -> None:
@@ -49,13 +51,12 @@ def _fail_due(connection: Connection, project_id: str) -> None:
     cluster.end_sessions(connection, live)
 
 
-def _finish(connection: Connection, branch: Row) -> None:
-    """Let the branch take its target's place, with the target's names in the cluster."""
+def finish(connection: Connection, branch: Row) -> None:
+    """Let the branch, which shares its databases with nobody, take its target's place, with the target's names."""
     target = store.branch(connection, branch["project_id"], branch["restored_as"])
-    copies.own(connection, branch["id"])
+    live = connection.execute(SERVED, [[branch["id"], target["id"]]]).fetchall()
     # A target without an endpoint was open to nobody, and what takes its place stays so.
-    served = [each for each in (branch, target) if store.endpoint_of(connection, each["id"])]
-    live = [row for each in served for row in store.databases_of_branch(connection, each["id"])]
+    is_served = store.endpoint_of(connection, target["id"]) is not None
     # In a pipeline: what is only to be done is not waited for one by one, while nobody can connect.
     with (
         cluster.closed(connection, [row["physical_name"] for row in live]),
@@ -64,7 +65,7 @@ def _finish(connection: Connection, branch: Row) -> None:
     ):
         for row in live:
             copies.retire(connection, row)
-        if target in served:
+        if is_served:
             _exchange_names(connection, target, branch)
         if branch["finalize_as"] == "reset":
             _reset(connection, target, branch)
@@ -72,7 +73,7 @@ def _finish(connection: Connection, branch: Row) -> None:
         else:
             _replace(connection, target, branch)
             following = branch
-        if target in served:
+        if is_served:
             copies.open_branch(connection, following)
 
 

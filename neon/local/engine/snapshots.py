@@ -102,10 +102,11 @@ def restore(
         branches.check_name(connection, project_id, name)
         sources = store.databases_of_snapshot(connection, snapshot_id)
         with copies.copied(connection, sources, served=False) as made:
-            connection.execute(
+            branch = store.one(
+                connection,
                 "INSERT INTO branches (id, project_id, name, restored_from, based_on, restored_as, finalize_as)"
-                " VALUES (%s, %s, %s, %s, %s, %s, 'replace')",
-                [branch_id, project_id, name or f"{target['name']} {branch_id}", *[snapshot_id] * 2, target["id"]],
+                " VALUES (%s, %s, %s, %s, %s, %s, 'replace') RETURNING *",
+                *(branch_id, project_id, name or f"{target['name']} {branch_id}", *[snapshot_id] * 2, target["id"]),
             )
             query = "UPDATE snapshots SET restored_at = clock_timestamp() WHERE id = %s"
             connection.execute(query, [snapshot_id])
@@ -122,8 +123,8 @@ def restore(
                 restores.schedule(connection, branch_id, begun)
             else:
                 restores.fail(connection, branch_id, begun)
-        if not operations.fail_at(begun):  # else the branch goes with the next look, and the answer still has it
-            restores.finish_due(connection, project_id)
+        if finalize and begun[-1]["status"] == operations.FINISHED:
+            restores.finish(connection, branch)
         endpoint = store.endpoint_of(connection, branch_id) or served
         return store.branch(connection, project_id, branch_id), [endpoint] if endpoint else [], begun
 
