@@ -1,0 +1,242 @@
+"""Who takes part: our engine and three others, each with a database of the same content on the same server."""
+
+import contextlib
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.test import override_settings
+from psycopg import sql
+
+from benchmarks import server
+from neon.local import programs, store
+from neon.local.engine import branches, projects, snapshots, spares, upkeep
+from neon.local.errors import NotFound
+
+Row = dict[str, Any]
+
+OURS, OURS_WITHOUT = "ours, spare ready", "ours, no spare"
+DSLR, DUMP, CREATEDB = "DSLR", "pg_dump/pg_restore", "createdb -T"
+# One program ends the sessions and the next one copies: a client that comes back in between is in the way.
+AWAY_SECONDS = 0.1
+END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'bench_createdb'"
+
+
+class Contestant(Protocol):
+    """One way to keep what a database holds and to bring it back."""
+
+    name: str
+    away: float  # for how long a client must stay away that was thrown out
+
+    @property
+    def uri(self) -> str: ...
+
+    def snapshot(self) -> None: ...
+
+    def prepare(self) -> None: ...  # what is done in the background, before a restore is asked for
+
+    def restore(self) -> None: ...
+
+    def tidy(self) -> None: ...  # what is done in the background afterwards
+
+    def leave(self) -> None: ...  # drops everything
+
+    def bytes(self) -> int: ...  # of everything it keeps: database, snapshot, and what else
+
+
+class Ours:
+    """The local plane's engine, in a project of its own, with a spare ready for every restore or with none at all."""
+
+    away = 0.0
+
+    def __init__(self, made: Row, *, spare: bool) -> None:
+        self.name = OURS if spare else OURS_WITHOUT
+        self._project_id = made["project"]["id"]
+        self._uri = server.uri(made["database"]["physical_name"], made["role"])
+        # A spare whatever the size, and room for it.
+        self._settings = {"NEON_LOCAL_SPARE_BYTES": 2**50 if spare else 0, "NEON_LOCAL_SPARE_FROM_BYTES": 0}
+        self._snapshot_id = ""
+
+    @property
+    def uri(self) -> str:
+        """As the role that owns the database: the same after a restore."""
+        return self._uri
+
+    def snapshot(self) -> None:
+        """Ask for one; its operations take no time of their own."""
+        with override_settings(**self._settings):
+            snapshot, _ = snapshots.create(self._project_id, self._branch(default=True)["id"])
+        self._snapshot_id = snapshot["id"]
+
+    def prepare(self) -> None:
+        """Let the spare be built, as the plane does in the background."""
+        with override_settings(**self._settings):
+            spares.build()
+
+    def restore(self) -> None:
+        """Restore over the default branch, whose place the restored one has taken when this returns."""
+        with override_settings(**self._settings):
+            snapshots.restore(
+                self._project_id,
+                self._snapshot_id,
+                target_branch_id=self._branch(default=True)["id"],
+                finalize=True,
+            )
+
+    def tidy(self) -> None:
+        """Delete what was replaced, and the snapshot, and let upkeep drop their databases."""
+        snapshots.delete(self._project_id, self._snapshot_id)
+        branches.delete(self._project_id, self._branch(default=False)["id"])
+        upkeep.run()
+
+    def leave(self) -> None:
+        """Delete the project, which both series share."""
+        with contextlib.suppress(NotFound):
+            projects.delete(self._project_id)
+        upkeep.run()
+
+    def bytes(self) -> int:
+        """The project is the only one: all of the plane's databases are its."""
+        return server.size("^db_")
+
+    def _branch(self, *, default: bool) -> Row:
+        with store.connection() as connection:
+            query = store.BRANCHES + " AND b.is_default = %s ORDER BY b.created_at"
+            return store.one(connection, query, self._project_id, default)
+
+
+class Peer:
+    """What the three others have in common: a database of the superuser's."""
+
+    name: str
+    away = 0.0
+
+    def __init__(self, source: str) -> None:
+        self._database = f"bench_{type(self).__name__.lower()}"
+        self._drop()
+        copied = [sql.Identifier(self._database), sql.Identifier(source)]
+        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*copied))
+
+    @property
+    def uri(self) -> str:
+        """As the superuser: of these tools none cares for roles."""
+        return server.uri(self._database)
+
+    def prepare(self) -> None:
+        """Do nothing in the background."""
+
+    def leave(self) -> None:
+        """Drop everything."""
+        self._drop()
+
+    def _drop(self) -> None:
+        self._run("dropdb", "--force", "--if-exists", self._database)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        where = server.address()
+        environment = {
+            "PGHOST": where["host"],
+            "PGPORT": str(where["port"]),
+            "PGUSER": where["user"],
+            "PGPASSWORD": where["password"],
+            "PGSSLMODE": "disable",
+            "PGGSSENCMODE": "disable",
+        }
+        done = subprocess.run(  # noqa: S603 - a fixed program with our own arguments
+            [programs.binaries() / program, *arguments],
+            env={"PATH": os.defpath, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {done.stderr.strip()}")
+
+
+class Dslr(Peer):
+    """DSLR through its own Python interface: snapshot and restore as its commands do them, without their start."""
+
+    name = DSLR
+
+    def __init__(self, source: str) -> None:
+        from dslr import config, operations  # of the dependency group bench
+
+        super().__init__(source)
+        url = "postgres://{user}:{password}@{host}:{port}/".format(**server.address())
+        config.settings.initialize(url=url + self._database, debug=False)
+        self._operations = operations
+
+    def snapshot(self) -> None:
+        """End the sessions, copy."""
+        self._operations.create_snapshot("bench")
+
+    def restore(self) -> None:
+        """End the sessions, drop, copy back."""
+        self._operations.restore_snapshot(self._operations.find_snapshot("bench"))
+
+    def tidy(self) -> None:
+        """Drop the snapshot."""
+        self._operations.delete_snapshot(self._operations.find_snapshot("bench"))
+
+    def bytes(self) -> int:
+        """The database, and all of DSLR's snapshots."""
+        return server.size(f"^({self._database}$|dslr_)")
+
+
+class Dump(Peer):
+    """A dump in Postgres' own compressed format, restored in one transaction into a database made afresh."""
+
+    name = DUMP
+
+    @property
+    def _file(self) -> Path:
+        return settings.DATA_DIR / "bench.dump"
+
+    def snapshot(self) -> None:
+        """Dump."""
+        self._run("pg_dump", "--format=custom", f"--file={self._file}", self._database)
+
+    def restore(self) -> None:
+        """Drop, make an empty one, fill it."""
+        self._run("dropdb", "--force", self._database)
+        self._run("createdb", "--template=template0", self._database)
+        self._run("pg_restore", "--single-transaction", f"--dbname={self._database}", str(self._file))
+
+    def tidy(self) -> None:
+        """Delete the file."""
+        self._file.unlink()
+
+    def bytes(self) -> int:
+        """The database and the file."""
+        return server.size(f"^{self._database}$") + (self._file.stat().st_size if self._file.exists() else 0)
+
+
+class Createdb(Peer):
+    """What one does by hand with Postgres' own programs: end the sessions, copy; drop, copy back."""
+
+    name = CREATEDB
+    away = AWAY_SECONDS
+
+    @property
+    def _copy(self) -> str:
+        return f"{self._database}_copy"
+
+    def snapshot(self) -> None:
+        """End the sessions, copy."""
+        self._run("psql", "--quiet", f"--command={END_SESSIONS}", "postgres")
+        self._run("createdb", f"--template={self._database}", self._copy)
+
+    def restore(self) -> None:
+        """Drop, which ends the sessions, and copy back."""
+        self._run("dropdb", "--force", self._database)
+        self._run("createdb", f"--template={self._copy}", self._database)
+
+    def tidy(self) -> None:
+        """Drop the copy."""
+        self._run("dropdb", self._copy)
+
+    def bytes(self) -> int:
+        """The database and the copy."""
+        return server.size(f"^{self._database}(_copy)?$")

@@ -1,0 +1,213 @@
+"""How many pages a second the site serves, and how long an action takes from the click until its page is painted.
+
+The site runs as ``start_demo`` runs it, on two cores, with everything switched on. The page is that of the checkpoint
+at which the database is, of a project with three checkpoints and three contacts, for somebody who is signed in and
+whose browser takes compressed pages. It is asked for over eight connections that are kept open, by a loop over sockets
+in this process: it costs a few percent of a core, which are among the two. Browsers measure actions by themselves.
+
+    uv run --group bench python -m benchmarks.pages [--quick] [--out FOLDER] [--seconds 0 0.3 1.2 5]
+"""
+
+import argparse
+import asyncio
+import gzip
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
+
+import httpx
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks import report
+from tests.browser.conftest import ARGUMENTS, CHROMIUM
+from tests.browser.servers import Demo
+from tests.browser.user import User
+
+OUT = Path(__file__).parent / "results"
+CORES = 2
+CONNECTIONS = 8
+WARM_UP_SECONDS = 2.0
+SECONDS, QUICK_SECONDS = 10.0, 3.0
+JUMPS, QUICK_JUMPS = 20, 3
+PAGES_PER_SECOND, PAGE_MS = 450, 20
+OPERATION_SECONDS = (0, 0.3, 1.2, 5)
+OVERHEAD_MS = 150
+PACKAGES = ("django", "granian", "psycopg", "playwright")
+PEOPLE = (b"Ada Lovelace", b"Alan Turing", b"Grace Hopper")
+# Presses the place of another checkpoint, looks once a frame whether its page has come, and lets that frame be painted.
+JUMP = """
+    async ([prompt, heading]) => {
+        const place = [...document.querySelectorAll(".timeline button.place")]
+            .find((button) => button.textContent.includes(prompt));
+        const arrived = () => document.querySelector("h1").textContent === heading
+            && document.querySelector(".place[aria-current]").textContent.includes("database is here")
+            && document.querySelectorAll("#contacts .contact").length === 3;
+        const start = performance.now();
+        place.click();
+        while (!arrived()) await new Promise(requestAnimationFrame);
+        await new Promise((painted) => {
+            const { port1, port2 } = new MessageChannel();
+            port1.onmessage = painted;
+            port2.postMessage(0);
+        });
+        return performance.now() - start;
+    }
+"""
+PLACES = (("Create a contact list app", "Checkpoint v1"), ("Add role and company", "Checkpoint v2"))
+
+
+@dataclass
+class Load:
+    """What eight connections got."""
+
+    seconds: float
+    taken: list[float] = field(default_factory=list)
+    bytes: int = 0
+    cpu_seconds: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        """Return how many pages came in a second."""
+        return len(self.taken) / self.seconds
+
+
+@contextmanager
+def running(**variables: str) -> Iterator[Demo]:
+    """Run a demo with data of its own, and remove both at the end."""
+    demo = Demo(**variables)
+    try:
+        yield demo
+    finally:
+        demo.ask_to_stop()
+        demo.finish()
+
+
+def serve_pages(seconds: float) -> Load:
+    """Measure pages of a project with three checkpoints."""
+    with running() as demo:
+        where, request = urlsplit(demo.url), page_request(demo)
+        asyncio.run(load(where, request, WARM_UP_SECONDS))
+        return asyncio.run(load(where, request, seconds))
+
+
+def page_request(demo: Demo) -> bytes:
+    """Sign in, make two more checkpoints, and return a request for the page of the last one."""
+    with httpx.Client(base_url=demo.url) as browser:
+        url = browser.get(demo.sign_in).headers["Location"]
+        for _ in range(2):
+            token = browser.get(url).text.partition('"X-CSRFToken": "')[2].partition('"')[0]
+            answer = browser.post(f"{url}advance/", headers={"X-CSRFToken": token}, follow_redirects=True)
+            while "/runs/" in answer.url.path:
+                answer = browser.get(answer.url, follow_redirects=True)
+            url = answer.url.path
+        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies.jar)
+    host = urlsplit(demo.url).netloc
+    lines = (f"GET {url} HTTP/1.1", f"Host: {host}", f"Cookie: {cookies}", "Accept-Encoding: gzip", "", "")
+    return "\r\n".join(lines).encode()
+
+
+async def load(where: SplitResult, request: bytes, seconds: float) -> Load:
+    """Ask for a page again and again over each connection."""
+    got, cpu = Load(seconds), time.process_time()
+    until = time.perf_counter() + seconds
+    await asyncio.gather(*(ask(where, request, until, got) for _ in range(CONNECTIONS)))
+    got.cpu_seconds = time.process_time() - cpu
+    return got
+
+
+async def ask(where: SplitResult, request: bytes, until: float, got: Load) -> None:
+    """Ask for a page over one connection, each time the last one has come; raises Nonsense for another one."""
+    reader, writer = await asyncio.open_connection(where.hostname, where.port)
+    begun = time.perf_counter()
+    while begun < until:
+        writer.write(request)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        body = await reader.readexactly(int(head.partition(b"content-length:")[2].partition(b"\r\n")[0]))
+        ended = time.perf_counter()
+        got.taken.append((ended - begun) * 1000)
+        got.bytes += len(body)
+        begun = ended
+        if not head.startswith(b"http/1.1 200 "):
+            raise report.Nonsense(f"The site answered: {head.splitlines()[0].decode()}")
+    page = gzip.decompress(body) if b"content-encoding: gzip" in head else body
+    if not all(person in page for person in PEOPLE) or page.count(b'class="entry') != 3:
+        raise report.Nonsense("The page does not show three contacts and three checkpoints.")
+    writer.close()
+    await writer.wait_closed()
+
+
+def act(seconds: float, jumps: int) -> list[float]:
+    """Jump to and fro, with operations of so many seconds, and return the milliseconds until the page was painted."""
+    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    with running(NEON_LOCAL_OPERATION_SECONDS=str(seconds)) as demo, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        try:
+            return jump(browser.new_page(base_url=demo.url), demo, seconds, jumps)
+        finally:
+            browser.close()
+
+
+def jump(page: Page, demo: Demo, seconds: float, jumps: int) -> list[float]:
+    """Jump between two checkpoints; between the jumps, the clean-up has its two operations, which lock the project."""
+    user = User(page)
+    page.set_default_timeout(60_000)
+    page.goto(demo.sign_in)
+    user.sees("v1")
+    user.press("Create next checkpoint")
+    page.get_by_role("heading", name="Checkpoint v2").wait_for()
+    taken = []
+    for place in range(jumps + 1):  # the first one is cold
+        page.wait_for_timeout(300 + 2300 * seconds)
+        taken.append(page.evaluate(JUMP, PLACES[place % 2]))
+    return taken
+
+
+def main() -> None:
+    """Measure, and say what was measured."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="for a few seconds only")
+    parser.add_argument("--out", type=Path, default=OUT, help="where to write (default: benchmarks/results)")
+    parser.add_argument("--seconds", type=float, nargs="*", default=OPERATION_SECONDS, help="of Neon's operations")
+    options = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    try:
+        pages = serve_pages(QUICK_SECONDS if options.quick else SECONDS)
+    except report.Nonsense as error:
+        sys.exit(f"Nonsense: {error}")
+    page = report.figures(pages.taken)
+    print(
+        f"{pages.per_second:.0f} pages a second of {pages.bytes / len(pages.taken):,.0f} bytes over {CONNECTIONS}"
+        f" connections, p50 {page.p50:.1f} ms, p95 {page.p95:.1f} ms (wanted: {PAGES_PER_SECOND} at {PAGE_MS} ms)."
+        f" To ask for them took {pages.cpu_seconds / pages.seconds:.0%} of a core.\n"
+    )
+    results: list[dict[str, object]] = [{"page": page, "pages_per_second": round(pages.per_second, 1)}]
+    rows, actions = [], []
+    for seconds in options.seconds:
+        taken = act(seconds, QUICK_JUMPS if options.quick else JUMPS)
+        action = report.figures([each - 1000 * seconds for each in taken])
+        actions.append(action)
+        rows.append((seconds, action.rounds, action.p50, action.p95, action.max))
+        results.append({"operation_seconds": seconds, "jump_beyond_operations": action})
+    print(report.table(("operations, s", "jumps", "p50 beyond them, ms", "p95", "max"), rows))
+    print(f"(wanted: at most {OVERHEAD_MS} ms beyond the operations' own time)")
+    about = {"machine": report.machine(Path(tempfile.gettempdir())), "versions": report.versions(*PACKAGES)}
+    report.write(options.out, "pages", about, results)
+    report.bars(
+        options.out / "pages.svg",
+        [f"{row[0]:g} s" for row in rows],
+        {"jump: click to painted page, beyond operations of": {"site and browser": actions}},
+    )
+
+
+if __name__ == "__main__":
+    main()
