@@ -72,4 +72,4 @@ def run(request: Request, pk: uuid.UUID) -> Run:
 
 def unfinished_run(request: Request) -> Run | None:
     """Return the user's run that is at work; a constraint allows one."""
-    return Run.objects.unfinished().select_related("project__head", "target").filter(owner=request.user).first()
+    return Run.objects.unfinished().filter(owner=request.user).first()

@@ -14,13 +14,13 @@ from itertools import chain, islice
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Q, TextField
-from django.db.models.functions import Cast, Left
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from checkpoints import locks, runs, services
 from checkpoints.errors import FlowError
 from checkpoints.models import Checkpoint, Project, Run
+from checkpoints.models.ids import begin_with
 from neon import service as neon
 from neon.types import Branch
 from neon.types import Project as NeonProject
@@ -218,8 +218,7 @@ def _made_here(projects: Iterable[NeonProject]) -> set[str]:
     """Return which of the names were given by finished runs of this meta database, to a project of theirs."""
     beginnings = [match[1] for project in projects if (match := PROJECT_NAME.fullmatch(project.name))]
     started = Run.objects.filter(kind=Run.Kind.START).exclude(status__in=Run.UNFINISHED)
-    found = started.annotate(beginning=Left(Cast("id", TextField()), 8)).filter(beginning__in=beginnings)
-    return {services.neon_project_name(run) for run in found.only("owner_id")}
+    return {services.neon_project_name(run) for run in started.filter(begin_with(beginnings)).only("owner_id")}
 
 
 def _awaiting_clean_up() -> set[str]:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from django import forms
 
@@ -21,6 +22,17 @@ class ClickForm(forms.Form):
         """Return when that was, if the click says so."""
         seen = self.cleaned_data["seen"] if self.is_valid() else None
         return seen and datetime.fromtimestamp(seen, UTC)
+
+
+class EarlierForm(forms.Form):
+    """Looks at earlier checkpoints: those before this one."""
+
+    before = forms.UUIDField(required=False)
+
+    @property
+    def checkpoint(self) -> UUID | None:
+        """Return its id, if it is one."""
+        return self.cleaned_data["before"] if self.is_valid() else None
 
 
 class StartForm(forms.Form):

@@ -196,15 +196,15 @@ def delete_project(project: Project) -> None:
 
 
 def upkeep() -> None:
-    """Let the control plane do its upkeep, and follow it when its server has moved."""
+    """Let the control plane do its upkeep, and follow it when its server has moved: all databases move together."""
     neon.upkeep()
-    if neon.is_local():
-        with suppress(NeonError):
-            for project in Project.objects.order_by("-updated_at"):
-                before = project.database_url
-                refresh_database_url(project)
-                if project.database_url == before:  # they all move together
-                    break
+    newest = Project.objects.first() if neon.is_local() else None
+    with suppress(NeonError):
+        if newest and neon.connect().connection_uri(newest.neon_project_id) != newest.database_url:
+            # The newest last: should this end half way, it shows the next time that there is more to do.
+            for project in Project.objects.order_by("created_at").iterator(chunk_size=100):
+                with suppress(NeonError):
+                    refresh_database_url(project)
 
 
 def refresh_database_url(project: Project) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.utils.safestring import SafeString, mark_safe
 
 from contacts.errors import DuplicateEmail
 from contacts.types import Contact
@@ -97,11 +99,16 @@ class ContactForm(forms.Form):
         auto_id: str = "contact-%s",
     ) -> None:
         super().__init__(data, initial=dict(initial or {}), auto_id=auto_id)
+        self.version = version
         self.fields = {name: self.fields[name] for name in version.fields}
         for field in self.fields.values():
             # A contact is somebody else: the browser must not fill in its user's own name and address.
             field.widget.attrs |= {"autocomplete": "off"}
         self.fields["email"].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false"}
+
+    def groups(self) -> SafeString:
+        """Return the fields with their labels and errors, as HTML."""
+        return _groups(self) if self.is_bound or self.initial else _blank_groups(self.version)
 
     def full_clean(self) -> None:
         """Clean, and let the cursor wait at the first field that is wrong."""
@@ -123,3 +130,13 @@ class ContactForm(forms.Form):
         wrong = next((field for name, field in self.fields.items() if name in self.errors), None)
         if wrong:
             wrong.widget.attrs["autofocus"] = True
+
+
+def _groups(form: ContactForm) -> SafeString:
+    return mark_safe("".join(field.as_field_group() for field in form))  # noqa: S308 - each of them is safe
+
+
+@functools.cache
+def _blank_groups(version: Version) -> SafeString:
+    """Return what is the same in every page."""
+    return _groups(ContactForm(version))

@@ -1,4 +1,4 @@
-"""What is done with contacts: list, get, add, change, remove, for every version alike."""
+"""What is done with a contact: get, add, change, remove, for every version alike."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,26 +13,15 @@ from contacts.schema import TABLE
 from contacts.types import Contact
 from contacts.versions import Version
 
-LIST = sql.SQL("SELECT {columns} FROM {table} ORDER BY lower(name), name, id")
 GET = sql.SQL("SELECT {columns} FROM {table} WHERE id = %(id)s")
 ADD = sql.SQL("INSERT INTO {table} ({fields}) VALUES ({values}) RETURNING {columns}")
 CHANGE = sql.SQL("UPDATE {table} SET {assignments} WHERE id = %(id)s RETURNING {columns}")
 REMOVE = sql.SQL("DELETE FROM {table} WHERE id = %(id)s")
 
 
-def list_contacts(uri: str, version: Version) -> list[Contact]:
-    """Return all contacts by name; raises AppDatabaseError."""
-
-    def work(connection: db.Connection) -> list[Contact]:
-        with connection.cursor(row_factory=kwargs_row(_contact)) as cursor:
-            return cursor.execute(_list(version)).fetchall()
-
-    return db.read(uri, work)
-
-
 def get(uri: str, version: Version, id: UUID) -> Contact:
     """Return one contact; raises AppDatabaseError, NotFound among them."""
-    statement = GET.format(columns=_columns(version), table=TABLE)
+    statement = GET.format(columns=columns(version), table=TABLE)
     return db.read(uri, lambda connection: _one(connection, statement, {"id": id}))
 
 
@@ -43,7 +32,7 @@ def add(uri: str, version: Version, values: Mapping[str, object]) -> Contact:
         table=TABLE,
         fields=sql.SQL(", ").join(map(sql.Identifier, parameters)),
         values=sql.SQL(", ").join(map(sql.Placeholder, parameters)),
-        columns=_columns(version),
+        columns=columns(version),
     )
     return db.write(uri, lambda connection: _one(connection, statement, parameters))
 
@@ -55,7 +44,7 @@ def change(uri: str, version: Version, id: UUID, values: Mapping[str, object]) -
     """
     parameters = _parameters(version, values)
     assignments = [sql.SQL("{} = {}").format(sql.Identifier(field), sql.Placeholder(field)) for field in parameters]
-    statement = CHANGE.format(table=TABLE, assignments=sql.SQL(", ").join(assignments), columns=_columns(version))
+    statement = CHANGE.format(table=TABLE, assignments=sql.SQL(", ").join(assignments), columns=columns(version))
     return db.write(uri, lambda connection: _one(connection, statement, {**parameters, "id": id}))
 
 
@@ -66,12 +55,14 @@ def remove(uri: str, id: UUID) -> None:
         raise NotFound("no such contact")
 
 
-def _list(version: Version) -> sql.Composed:
-    return LIST.format(columns=_columns(version), table=TABLE)
-
-
-def _columns(version: Version) -> sql.Composed:
+def columns(version: Version) -> sql.Composed:
+    """Return the columns of a contact, to be put into a statement."""
     return sql.SQL(", ").join(map(sql.Identifier, ("id", *version.fields)))
+
+
+def from_row(*, tags: list[str] | None = None, **columns: Any) -> Contact:
+    """Return the contact that a row holds."""
+    return Contact(**columns, tags=tuple(tags or ()))
 
 
 def _parameters(version: Version, values: Mapping[str, object]) -> dict[str, object]:
@@ -85,12 +76,8 @@ def _parameters(version: Version, values: Mapping[str, object]) -> dict[str, obj
 
 
 def _one(connection: db.Connection, statement: sql.Composed, parameters: Mapping[str, object]) -> Contact:
-    with connection.cursor(row_factory=kwargs_row(_contact)) as cursor:
-        contact = cursor.execute(statement, parameters).fetchone()
-    if contact is None:
+    with connection.cursor(row_factory=kwargs_row(from_row)) as cursor:
+        found = cursor.execute(statement, parameters).fetchone()
+    if found is None:
         raise NotFound("no such contact")
-    return contact
-
-
-def _contact(*, tags: list[str] | None = None, **columns: Any) -> Contact:
-    return Contact(**columns, tags=tuple(tags or ()))
+    return found

@@ -17,7 +17,8 @@ from checkpoints.models import Run
 from neon import service as neon
 from neon.local import cluster, postgres
 
-BROWSER = "tests/browser/"
+# Each in one process: there is one browser, and large databases are filled once.
+TOGETHER = ("tests/browser/", "tests/scale/")
 SUITES = {"clients", "kill", "scale", "speed"}
 # What goes through everything there is, where another module has the rule and an example: for .ci/run.
 THOROUGH = {
@@ -50,11 +51,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Scheduling(LoadFileScheduling):
-    """Keeps a file's tests in one process, and all of the browser's in one."""
+    """Keeps a file's tests in one process, and those of some folders."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return BROWSER if file.startswith(BROWSER) else file
+        return next((folder for folder in TOGETHER if file.startswith(folder)), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:

@@ -1,19 +1,18 @@
 """Projects, and the tree of checkpoints that each has."""
 
 import uuid
-from collections import defaultdict
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, When
+from django.db.models import Case, F, When
 from django.urls import reverse
 from django.utils import timezone
 
 import contacts.versions
 from checkpoints.fields import EncryptedTextField
+from checkpoints.models.timeline import SHOWN, Timeline, draw
 
 # After that it is worth asking again: the plan may have grown.
 FULL_FOR = timedelta(hours=1)
@@ -32,7 +31,9 @@ class Project(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # A user who has a project cannot be deleted: only this row knows the Neon project.
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="projects")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="projects", db_index=False
+    )
     name = models.CharField(max_length=100)
     neon_project_id = models.CharField("Neon project", max_length=100, unique=True)
     database_url = EncryptedTextField(editable=False)
@@ -53,7 +54,10 @@ class Project(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
-        indexes = (models.Index(fields=["owner", "-created_at"], name="project_newest_of_owner"),)
+        indexes = (
+            models.Index(fields=["created_at"], name="project_newest"),
+            models.Index(fields=["owner", "-created_at"], name="project_newest_of_owner"),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -70,44 +74,26 @@ class Project(models.Model):
             self.save(update_fields=["full_at"])
 
 
-@dataclass(slots=True)
-class Entry:
-    """A place in the timeline: a checkpoint, and the lines that fork off after it."""
-
-    checkpoint: "Checkpoint"
-    forks: list[list["Entry"]] = field(default_factory=list)
-
-
 class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
     """Questions about checkpoints."""
 
-    def timeline(self) -> list[Entry]:
-        """Return one project's tree as a line: each checkpoint, its forks, then its oldest child.
-
-        What was saved before a restore is always a fork: the line goes on with what a prompt made.
-        """
-        children: dict[uuid.UUID | None, list[Checkpoint]] = defaultdict(list)
-        saved: dict[uuid.UUID | None, list[Checkpoint]] = defaultdict(list)
-        for checkpoint in self.order_by("created_at"):
-            branches = saved if checkpoint.kind == Checkpoint.Kind.SAFETY else children
-            branches[checkpoint.parent_id].append(checkpoint)
-
-        def line(checkpoint: Checkpoint | None) -> list[Entry]:
-            entries = []
-            while checkpoint:
-                following = children[checkpoint.pk]
-                entries.append(Entry(checkpoint, [line(fork) for fork in (*following[1:], *saved[checkpoint.pk])]))
-                checkpoint = following[0] if following else None
-            return entries
-
-        return [entry for root in (*children[None], *saved[None]) for entry in line(root)]
+    def timeline(self, *others: "Checkpoint | None", before: uuid.UUID | None = None) -> Timeline:
+        """Return one project's newest checkpoints, or those *before* another, and with them these *others*."""
+        found = self.defer("fingerprint").order_by("-created_at")
+        then = self.filter(pk=before).first() if before else None
+        if then:
+            found = found.filter(created_at__lt=then.created_at)
+        page = list(found[: SHOWN + 1])
+        shown = page[:SHOWN]
+        line = draw([*filter(None, others), *shown])
+        return Timeline(shown, line, is_newest=then is None, earlier=shown[-1] if len(page) > SHOWN else None)
 
     def deletable(self, *, apart_from: "Checkpoint | None" = None) -> Self:
         """Return the checkpoints that may be deleted, safety checkpoints first, the oldest first."""
         return (
             self.filter(pinned=False)
             .exclude(pk__in=[apart_from.pk] if apart_from else [])
-            .exclude(pk__in=Project.objects.filter(head__isnull=False).values("head"))
+            .exclude(pk=F("project__head"))
             .order_by(Case(When(kind=Checkpoint.Kind.SAFETY, then=0), default=1), "created_at")
         )
 
@@ -116,12 +102,14 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
 
         Never one that is pinned, the head, or one that the head descends from.
         """
+        safety = self.filter(project=project, kind=Checkpoint.Kind.SAFETY, pinned=False).order_by("-created_at")
+        if len(safety) <= settings.SAFETY_CHECKPOINTS:  # as nearly always: the tree need not be walked
+            return []
         parents = dict(self.filter(project=project).values_list("pk", "parent"))
         line, here = set(), project.head_id
         while here:
             line.add(here)
             here = parents.get(here)
-        safety = self.filter(project=project, kind=Checkpoint.Kind.SAFETY, pinned=False).order_by("-created_at")
         return [checkpoint for checkpoint in safety if checkpoint.pk not in line][settings.SAFETY_CHECKPOINTS :]
 
 
@@ -134,8 +122,8 @@ class Checkpoint(models.Model):
         MANUAL = "manual"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="checkpoints")
-    parent = models.ForeignKey("self", on_delete=models.RESTRICT, null=True, related_name="children")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="checkpoints", db_index=False)
+    parent = models.ForeignKey("self", on_delete=models.RESTRICT, null=True, related_name="children", db_index=False)
     prompt = models.TextField()
     label = models.CharField(max_length=80, blank=True, help_text="What its owner calls it, in place of the prompt.")
     pinned = models.BooleanField(default=False, help_text="Its owner wants it kept.")
@@ -149,7 +137,12 @@ class Checkpoint(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
-        indexes = (models.Index(fields=["project", "created_at"], name="checkpoint_of_project"),)
+        indexes = (
+            models.Index(fields=["created_at"], name="checkpoint_newest"),
+            models.Index(fields=["parent", "-created_at"], name="checkpoint_newest_child"),
+            models.Index(fields=["project", "created_at"], name="checkpoint_of_project"),
+            models.Index(fields=["snapshot_id"], name="checkpoint_of_snapshot"),
+        )
 
     def __str__(self) -> str:
         return f"{self.version or self.get_kind_display()}: {self.title}"

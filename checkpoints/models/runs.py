@@ -50,7 +50,8 @@ class RunQuerySet(models.QuerySet["Run"]):
 
     def with_unsaved(self, project: Project) -> Self:
         """Return the project's runs that replaced a branch of which it is not settled yet whether to save it."""
-        return self.filter(project=project, state__leftover__has_key="replaced").order_by("created_at")
+        left = self.filter(project=project, state__has_key="leftover")  # of which there is an index
+        return left.filter(state__leftover__has_key="replaced").order_by("created_at")
 
     def under_way(self, project: Project) -> Self:
         """Return the project's runs that are unfinished, or of which it is not known yet how they ended."""
@@ -59,7 +60,7 @@ class RunQuerySet(models.QuerySet["Run"]):
     def undoable(self, project: Project) -> "Run | None":
         """Return the restore that led to where the database is, if what it replaced can be returned to."""
         led_here = self.filter(project=project, result__isnull=False).exclude(kind=Run.Kind.DELETE)
-        last = led_here.select_related("origin", "saved").order_by("-created_at").first()
+        last = led_here.order_by("-created_at").first()
         return last if last and last.kind in Run.SWAPS and last.way_back and last.result_id == project.head_id else None
 
 
@@ -135,8 +136,8 @@ class Run(models.Model):
     SWAPS = (Kind.RESTORE, Kind.UNDO)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="runs")
-    project = models.ForeignKey(Project, on_delete=models.SET_NULL, null=True, related_name="runs")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="runs", db_index=False)
+    project = models.ForeignKey(Project, on_delete=models.SET_NULL, null=True, related_name="runs", db_index=False)
     kind = models.CharField(max_length=10, choices=Kind)
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     steps = models.JSONField(default=list, help_text="Each step's name, label, state, start and finish.")
@@ -168,7 +169,11 @@ class Run(models.Model):
         ordering = ("-created_at",)
         indexes = (
             models.Index(fields=["status", "created_at"], name="run_by_status"),
+            models.Index(fields=["created_at"], name="run_newest"),
+            models.Index(fields=["owner", "-created_at"], name="run_newest_of_owner"),
             models.Index(fields=["project", "-created_at"], name="run_newest_of_project"),
+            models.Index(fields=["project"], name="run_with_leftovers", condition=Q(state__has_key="leftover")),
+            models.Index(fields=["project"], name="run_unsure", condition=Q(state__has_key="unsure")),
         )
         constraints = (
             models.UniqueConstraint(

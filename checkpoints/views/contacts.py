@@ -1,23 +1,26 @@
 """The contacts of the app database, as long as it stands at the checkpoint of the page."""
 
+import contextlib
 import uuid
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec
+from urllib.parse import urlsplit
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_htmx.http import trigger_client_event
+from django_htmx.http import replace_url, trigger_client_event
 
 import contacts.versions
 from checkpoints import access, http, locks
 from checkpoints.http import Request
 from checkpoints.models import Checkpoint
 from checkpoints.views.pages import checkpoint_context, show_checkpoint
-from contacts import errors, queries
+from contacts import errors, paging, queries
 from contacts.forms import ContactForm
+from contacts.types import Contact, Wanted
 
 P = ParamSpec("P")
 View = Callable[Concatenate[Request, Checkpoint, P], HttpResponse]
@@ -70,9 +73,9 @@ def contact_add(request: Request, checkpoint: Checkpoint) -> HttpResponse:
     """Add a contact."""
     version = contacts.versions.get(checkpoint.version)
     form = ContactForm(version, request.POST)
-    status = _save(form, lambda values: queries.add(checkpoint.project.database_url, version, values))
-    if status == HTTPStatus.OK:
-        return _after_change(request, checkpoint)
+    saved, status = _save(form, lambda values: queries.add(checkpoint.project.database_url, version, values))
+    if saved:
+        return _after_change(request, checkpoint, saved)
     return _show_list(request, checkpoint, form=form, status=status)
 
 
@@ -81,22 +84,23 @@ def contact_add(request: Request, checkpoint: Checkpoint) -> HttpResponse:
 def contact(request: Request, checkpoint: Checkpoint, id: uuid.UUID) -> HttpResponse:
     """Show one contact's row."""
     if not request.htmx:
-        return redirect(checkpoint)
-    return render(request, "_contact.html", _row(checkpoint, id))
+        return redirect(_address(checkpoint, _wanted(request)))
+    return render(request, "_contact.html", _row(request, checkpoint, id))
 
 
 @at_head
 @require_http_methods(["GET", "HEAD", "POST"])
 def contact_edit(request: Request, checkpoint: Checkpoint, id: uuid.UUID) -> HttpResponse:
     """Change a contact in its row."""
-    row = _row(checkpoint, id)
+    row = _row(request, checkpoint, id)
     version = contacts.versions.get(checkpoint.version)
     form = ContactForm.for_contact(version, row["contact"], request.POST or None)
     status = HTTPStatus.OK
     if request.method == "POST":
-        status = _save(form, lambda values: queries.change(checkpoint.project.database_url, version, id, values))
-        if status == HTTPStatus.OK:
-            return _after_change(request, checkpoint)
+        change = queries.change
+        saved, status = _save(form, lambda values: change(checkpoint.project.database_url, version, id, values))
+        if saved:
+            return _after_change(request, checkpoint, saved)
     if request.htmx:
         return http.fragment(request, "_contact_form.html", row | {"form": form}, into=f"#contact-{id}", status=status)
     return render(request, "contact_edit.html", row | {"form": form}, status=status)
@@ -110,43 +114,69 @@ def contact_delete(request: Request, checkpoint: Checkpoint, id: uuid.UUID) -> H
         queries.remove(checkpoint.project.database_url, id)
         return _after_change(request, checkpoint)
     template = "_contact_delete.html" if request.htmx else "contact_delete.html"
-    return render(request, template, _row(checkpoint, id))
+    return render(request, template, _row(request, checkpoint, id))
 
 
-def _row(checkpoint: Checkpoint, id: uuid.UUID) -> dict[str, Any]:
+def _wanted(request: Request) -> Wanted:
+    """Return what of the list is shown where a request comes from: htmx tells the address, links and forms carry it."""
+    if not request.htmx:
+        return Wanted.parse(request.GET)
+    return Wanted.parse(QueryDict(urlsplit(http.came_from(request) or "").query))
+
+
+def _address(checkpoint: Checkpoint, wanted: Wanted) -> str:
+    return f"{checkpoint.get_absolute_url()}?{wanted.query}".removesuffix("?")
+
+
+def _row(request: Request, checkpoint: Checkpoint, id: uuid.UUID) -> dict[str, Any]:
     version = contacts.versions.get(checkpoint.version)
     contact = queries.get(checkpoint.project.database_url, version, id)
-    return {"checkpoint": checkpoint, "version": version, "contact": contact}
+    return {"checkpoint": checkpoint, "version": version, "contact": contact, "query": _wanted(request).query}
 
 
-def _save(form: ContactForm, save: Callable[[dict[str, Any]], object]) -> HTTPStatus:
+def _save(
+    form: ContactForm, save: Callable[[dict[str, Any]], Contact]
+) -> tuple[Contact, HTTPStatus] | tuple[None, HTTPStatus]:
     """Save a form's values; what the database refuses becomes an error of the form, so that nothing typed is lost."""
     if not form.is_valid():
-        return HTTPStatus.UNPROCESSABLE_ENTITY
+        return None, HTTPStatus.UNPROCESSABLE_ENTITY
     try:
-        save(form.cleaned_data)
+        return save(form.cleaned_data), HTTPStatus.OK
     except errors.NotFound:
         raise  # there is nothing left to keep the form for
     except errors.DuplicateEmail as error:
         form.refuse_duplicate_email()
-        return _status(error)
+        return None, _status(error)
     except errors.AppDatabaseError as error:
         form.add_error(None, error.sentence)
-        return _status(error)
-    return HTTPStatus.OK
+        return None, _status(error)
 
 
-def _after_change(request: Request, checkpoint: Checkpoint) -> HttpResponse:
+def _after_change(request: Request, checkpoint: Checkpoint, saved: Contact | None = None) -> HttpResponse:
+    """Show the same contacts again, or, if what was saved is not among them, those that begin with it."""
+    wanted = before = _wanted(request)
+    if saved:
+        version = contacts.versions.get(checkpoint.version)
+        with contextlib.suppress(errors.AppDatabaseError):  # it is saved all the same
+            wanted = paging.around(checkpoint.project.database_url, version, before, saved)
     if not request.htmx:
-        return redirect(checkpoint)
-    return trigger_client_event(_show_list(request, checkpoint), "contacts-changed")
+        return redirect(_address(checkpoint, wanted))
+    response = trigger_client_event(_show_list(request, checkpoint, wanted), "contacts-changed")
+    return response if wanted == before else replace_url(response, _address(checkpoint, wanted))
 
 
-def _show_list(request: Request, checkpoint: Checkpoint, *, status: int = HTTPStatus.OK, **extra: Any) -> HttpResponse:
+def _show_list(
+    request: Request,
+    checkpoint: Checkpoint,
+    wanted: Wanted | None = None,
+    *,
+    status: int = HTTPStatus.OK,
+    **extra: Any,
+) -> HttpResponse:
     """Answer with the list, read again: as a fragment, or in its page."""
     if not request.htmx:
         return show_checkpoint(request, checkpoint, status=status, **extra)
-    context = checkpoint_context(request, checkpoint) | extra
+    context = checkpoint_context(request, checkpoint, wanted or _wanted(request)) | extra
     return http.fragment(request, "_contacts.html", context, into="#contacts", status=status)
 
 

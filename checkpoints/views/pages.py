@@ -18,17 +18,20 @@ from sesame.utils import get_user
 import contacts.versions
 from checkpoints import access, http, runs
 from checkpoints.changes import threads
-from checkpoints.forms import RenameForm
+from checkpoints.forms import EarlierForm, RenameForm
 from checkpoints.http import Request
 from checkpoints.models import Checkpoint, Run
-from contacts import queries, schema
+from contacts import paging, schema
 from contacts.errors import AppDatabaseError
 from contacts.forms import ContactForm
+from contacts.types import Wanted
 from neon import service as neon
 
 TABS = ("app", "meta", "schema")
 # How long an answer is held back for a run that is about to end.
 PATIENCE_SECONDS = 0.5
+# How many checkpoints are offered to be deleted where there is no room.
+OFFERED = 50
 WORKER_HEARTBEAT = timedelta(seconds=30)
 
 
@@ -56,15 +59,21 @@ def checkpoint(request: Request, checkpoint: Checkpoint) -> HttpResponse:
 def show_checkpoint(
     request: Request, checkpoint: Checkpoint, *, url: str = "", status: int = 200, **extra: Any
 ) -> HttpResponse:
-    """Answer with a checkpoint's page, or with the tab that htmx asked for."""
+    """Answer with a checkpoint's page, or with the part of it that htmx asked for."""
+    part = None if request.htmx.history_restore_request else request.htmx.target
+    if part == "timeline":
+        return http.fragment(request, "_timeline.html", timeline_context(request, checkpoint), into="#timeline")
     context = checkpoint_context(request, checkpoint) | extra
-    if request.htmx.target == "tab" and not request.htmx.history_restore_request:
+    if part == "found":
+        return http.fragment(request, "_found.html", context, into="#found", status=status)
+    if part == "tab":
         return http.fragment(request, "_tab.html", context, into="#tab", status=status)
     return http.page(request, "checkpoint.html", context, url=url, status=status)
 
 
-def checkpoint_context(request: Request, checkpoint: Checkpoint) -> dict[str, Any]:
-    """Gather what a checkpoint's page shows, from both databases at once."""
+def checkpoint_context(request: Request, checkpoint: Checkpoint, wanted: Wanted | None = None) -> dict[str, Any]:
+    """Gather what a checkpoint's page shows, from both databases at once; of the contacts, the page that is wanted."""
+    wanted = wanted or Wanted.parse(request.GET)
     project = checkpoint.project
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else TABS[0]
@@ -72,32 +81,40 @@ def checkpoint_context(request: Request, checkpoint: Checkpoint) -> dict[str, An
     is_head = checkpoint.pk == project.head_id
     reading: Future[Any] | None = None  # meanwhile: the page waits for the slower of the two databases, not for both
     if is_head and tab == "app":
-        reading = threads.submit(queries.list_contacts, project.database_url, version)
+        reading = threads.submit(paging.read, project.database_url, version, wanted)
     elif is_head and tab == "schema":
         reading = threads.submit(schema.columns, project.database_url)
-    timeline = project.checkpoints.timeline()
-    context: dict[str, Any] = {
-        "checkpoint": checkpoint,
+    context = timeline_context(request, checkpoint) | {
         "project": project,
-        "head": project.head,
-        "is_head": is_head,
         "parent": checkpoint.parent,
         "next": checkpoint.next,
         "next_version": checkpoint.next_version,
         "version": version,
-        "timeline": timeline,
-        "checkpoints": project.checkpoints.all() if tab == "meta" else [],
         "tab": tab,
+        "wanted": wanted,
+        "query": wanted.query,
         "form": ContactForm(version),
         "rename_form": RenameForm(instance=checkpoint),
         "undoable": Run.objects.undoable(project) if is_head else None,
         "run": access.unfinished_run(request),
     }
     try:
-        context["columns" if tab == "schema" else "contacts"] = reading.result() if reading else []
+        context["columns" if tab == "schema" else "found"] = reading.result() if reading else None
     except AppDatabaseError as error:
         context["error"] = error.sentence
     return context
+
+
+def timeline_context(request: Request, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Gather what the timeline shows: the newest checkpoints or some earlier ones, this one, and the head."""
+    head = checkpoint.project.head
+    before = EarlierForm(request.GET).checkpoint
+    return {
+        "checkpoint": checkpoint,
+        "head": head,
+        "is_head": checkpoint == head,
+        "timeline": checkpoint.project.checkpoints.timeline(checkpoint, head, before=before),
+    }
 
 
 @never_cache
@@ -125,7 +142,7 @@ def show_run(request: Request, run: Run) -> HttpResponse:
     context = {
         "run": run,
         "back": back.get_absolute_url() if back else "/",
-        "deletable": project.checkpoints.deletable(apart_from=run.target) if project else [],
+        "deletable": project.checkpoints.deletable(apart_from=run.target)[:OFFERED] if project else [],
     }
     if not request.htmx:
         return http.page(request, "run.html", context)

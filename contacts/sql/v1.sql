@@ -5,6 +5,16 @@ CREATE TABLE IF NOT EXISTS public.contacts (
     email text NOT NULL UNIQUE
 );
 
+-- The order of the list.
+CREATE INDEX IF NOT EXISTS contacts_in_order ON public.contacts (lower(name), name, id);
+
+-- The words of all fields, for paging.py. The list of what is pending is short, as every search goes through all of it.
+CREATE INDEX IF NOT EXISTS contacts_words_v1 ON public.contacts USING gin (
+    array_to_tsvector(array_remove(regexp_split_to_array(lower(
+        left(name || ' ' || email, 1000)
+    ), '[\s!-/:-@[-`{-~]+'), ''))
+) WITH (gin_pending_list_limit = 256);
+
 -- Only into an empty list, so that a second run does not bring back somebody who was deleted.
 INSERT INTO public.contacts (name, email)
 SELECT person.name, person.email

@@ -12,13 +12,14 @@ from psycopg import conninfo, sql
 from checkpoints import runs
 from checkpoints.models import Checkpoint, Project, Run
 from checkpoints.views import actions, pages
-from contacts import db, queries, versions
+from contacts import db, versions
 from neon import service as neon
 from neon import waiting
 from neon.client import Client
 from neon.local import postgres
 from tests.checkpoints import cleaning, flows
 from tests.checkpoints.wire import Wire
+from tests.contacts.everybody import everybody
 
 
 @pytest.fixture
@@ -67,9 +68,7 @@ def impatient(monkeypatch):
 @pytest.fixture
 def contacts(project):
     """The contacts by name, as the app database has them now."""
-    return lambda: {
-        contact.name: contact for contact in queries.list_contacts(project.database_url, versions.get("v1"))
-    }
+    return lambda: {contact.name: contact for contact in everybody(project.database_url, versions.get("v1"))}
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from psycopg import conninfo, sql
 
 from checkpoints import runs
 from checkpoints.models import Project, Run
-from contacts import queries, versions
+from contacts import versions
 from neon import service as neon
 from neon.local import postgres
+from tests.contacts.everybody import everybody
 
 
 def start(owner):
@@ -52,7 +53,7 @@ def done(run):
 def people(project, version=None):
     """Return the contacts by name, as the app database has them, which is at the head's version."""
     version = versions.get(version or Project.objects.get(pk=project.pk).head.version)
-    return {contact.name: contact for contact in queries.list_contacts(project.database_url, version)}
+    return {contact.name: contact for contact in everybody(project.database_url, version)}
 
 
 def neon_projects(owner):

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 import respx
+from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.utils.text import capfirst
@@ -89,21 +90,38 @@ def test_a_run_shows_its_steps_and_what_went_wrong(staff, head, started):
 
 @pytest.mark.parametrize(
     ("model", "found", "not_found"),
-    [(Project, "ada@example.com", "nobody"), (Checkpoint, "contact list", "nothing"), (Run, "ada", "nobody")],
+    [
+        (Project, "ada@example.com", "da@example.com"),
+        (Project, "{project.pk}", "{head.pk}"),
+        (Project, "{project.neon_project_id}", "calm-sea"),
+        (Checkpoint, "ADA@example", "contact list"),
+        (Checkpoint, "{head.snapshot_id}", "snap"),
+        (Checkpoint, "{project.neon_project_id}", "{nothing}"),
+        (Run, "ada", "nobody"),
+        (Run, "{start}", "{nothing}"),
+        (Run, "{project.pk}", "{head.pk}"),
+        (User, "ada@", "da@"),
+    ],
 )
-def test_what_is_looked_for_is_found(staff, project, model, found, not_found):
-    assert staff.get(url(model), {"q": found}).context["cl"].result_count == 1
-    assert staff.get(url(model), {"q": not_found}).context["cl"].result_count == 0
+def test_what_is_looked_for_is_found(staff, project, head, model, found, not_found):
+    EmailAddress.objects.create(user=project.owner, email="ada@example.com")
+    start = str(Run.objects.get().pk)[:8]
+    found, not_found = (
+        q.format(project=project, head=head, nothing="01234567", start=start) for q in (found, not_found)
+    )
+    app = model._meta.app_label
+    assert staff.get(f"/admin/{app}/{model._meta.model_name}/", {"q": found}).context["cl"].result_count == 1
+    assert staff.get(f"/admin/{app}/{model._meta.model_name}/", {"q": not_found}).context["cl"].result_count == 0
+
+
+@pytest.mark.parametrize("model", SITE)
+def test_a_list_says_what_can_be_looked_for(staff, project, model):
+    assert "email address begins" in Page(staff.get(url(model))).one(id="searchbar_helptext").words
 
 
 @pytest.mark.parametrize(
     ("model", "field", "value", "other"),
-    [
-        (Checkpoint, "version", "v1", "v2"),
-        (Checkpoint, "kind", "prompt", "safety"),
-        (Run, "status", "succeeded", "failed"),
-        (Run, "kind", "start", "restore"),
-    ],
+    [(Run, "status", "succeeded", "failed")],
 )
 def test_lists_are_filtered(staff, project, model, field, value, other):
     assert staff.get(url(model), {f"{field}__exact": value}).context["cl"].result_count == 1

@@ -166,7 +166,8 @@ def test_a_page_costs_none(grown, owner, wire):
         for tab in ("", "app", "meta", "schema")
     ]
     runs = [f"/runs/{pk}/" for pk in Run.objects.values_list("pk", flat=True)]
-    for url in ("/", *tabs, *runs):
+    changes = [f"/checkpoints/{each.pk}/changes/" for each in (grown.first, grown.second)]
+    for url in ("/", *tabs, *changes, *runs):
         for headers in ({}, TAB):
             assert owner.get(url, headers=headers).status_code in {200, 302}, url
     assert wire.calls == []

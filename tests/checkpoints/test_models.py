@@ -1,5 +1,6 @@
 """Projects, checkpoints and runs, as the meta database holds them."""
 
+import uuid
 from datetime import timedelta
 from itertools import pairwise
 
@@ -8,7 +9,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from checkpoints.models import Checkpoint, Project, Run, Step, plan
+from checkpoints.models.timeline import DEEPEST, SHOWN, draw
 from contacts import versions
+
+NOW = timezone.now()
 
 
 @pytest.fixture
@@ -29,6 +33,14 @@ def grow(project):
 @pytest.fixture
 def run(user):
     return Run.objects.create(owner=user, kind=Run.Kind.RESTORE, steps=plan(Run.Kind.RESTORE))
+
+
+def walk(line, depth=0):
+    """Return each entry of a line and of its forks, with how deep it is."""
+    for entry in line:
+        yield entry, depth
+        for fork in entry.forks:
+            yield from walk(fork, depth + 1)
 
 
 def drawn(line):
@@ -54,14 +66,14 @@ def test_no_two_projects_are_the_same_in_neon(project, user):
 
 
 def test_an_empty_timeline_is_empty(project):
-    assert project.checkpoints.timeline() == []
+    assert project.checkpoints.timeline().line == []
 
 
 def test_a_timeline_without_forks_is_one_line(project, grow):
     a = grow("a")
     b = grow("b", a)
     grow("c", b)
-    assert drawn(project.checkpoints.timeline()) == ["a", "b", "c"]
+    assert drawn(project.checkpoints.timeline().line) == ["a", "b", "c"]
 
 
 def test_the_oldest_child_goes_on_with_the_line_and_others_fork(project, grow):
@@ -72,7 +84,7 @@ def test_the_oldest_child_goes_on_with_the_line_and_others_fork(project, grow):
     third = grow("b3", a)
     grow("c2", other)
     grow("c3", third)
-    assert drawn(project.checkpoints.timeline()) == [["a", ["b2", "c2"], ["b3", "c3"]], "b", "c"]
+    assert drawn(project.checkpoints.timeline().line) == [["a", ["b2", "c2"], ["b3", "c3"]], "b", "c"]
 
 
 def test_forks_of_forks_are_nested(project, grow):
@@ -81,7 +93,7 @@ def test_forks_of_forks_are_nested(project, grow):
     fork = grow("b2", a)
     grow("c", fork)
     grow("c2", fork)
-    assert drawn(project.checkpoints.timeline()) == [["a", [["b2", ["c2"]], "c"]], "b"]
+    assert drawn(project.checkpoints.timeline().line) == [["a", [["b2", ["c2"]], "c"]], "b"]
 
 
 def test_a_timeline_takes_one_query(project, grow, django_assert_num_queries):
@@ -93,11 +105,63 @@ def test_a_timeline_takes_one_query(project, grow, django_assert_num_queries):
 
 
 def test_a_long_line_is_no_problem(project):
-    line = [Checkpoint(project=project, prompt="and then", snapshot_id="snap-1") for _ in range(1500)]
+    line = [
+        Checkpoint(project=project, prompt="and then", created_at=NOW + timedelta(number)) for number in range(1500)
+    ]
     for parent, child in pairwise(line):
         child.parent = parent
-    Checkpoint.objects.bulk_create(line)
-    assert len(project.checkpoints.timeline()) == 1500
+    assert len(draw(line)) == 1500
+
+
+@pytest.mark.parametrize("kind", Checkpoint.Kind)
+def test_no_number_of_forks_of_forks_or_of_one_is_too_much(project, kind):
+    root = Checkpoint(project=project, created_at=NOW)
+    fan = [Checkpoint(project=project, parent=root, kind=kind, created_at=NOW) for _ in range(1000)]
+    (entry, *rest) = draw([root, *fan])
+    assert len(entry.forks) + len(rest) == 1000
+    nested = [root]
+    for _ in range(1000):
+        nested += [Checkpoint(project=project, parent=nested[-1], kind=kind, created_at=NOW) for _ in range(2)]
+    assert sum(1 for _ in walk(draw(nested))) == 2001
+    assert max(depth for _, depth in walk(draw(nested))) <= DEEPEST
+
+
+def test_what_was_not_made_from_the_one_above_is_cut_off(grow):
+    a = grow("a")
+    b, c = grow("b", a), grow("c", a)
+    d = grow("d", c)
+    whole = draw([a, b, c, d])
+    assert [entry.is_cut for entry, _ in walk(whole)] == [False] * 4
+    assert [(entry.checkpoint.prompt, entry.is_cut) for entry in draw([b, c, d])] == [
+        ("b", True),
+        ("c", True),
+        ("d", False),
+    ]
+    assert [entry.is_cut for entry in draw([a, d])] == [False, True]
+
+
+def test_so_many_are_shown_and_earlier_ones_on_demand(project, grow):
+    line = [grow("0")]
+    for number in range(1, 2 * SHOWN + 1):
+        line.append(grow(str(number), line[-1]))
+    newest = project.checkpoints.timeline()
+    assert newest.checkpoints == line[: -SHOWN - 1 : -1]
+    assert (newest.is_newest, newest.earlier) == (True, line[-SHOWN])
+    middle = project.checkpoints.timeline(line[-1], None, before=newest.earlier.pk)
+    assert middle.checkpoints == line[SHOWN:0:-1]
+    assert [entry.checkpoint for entry in middle.line] == [*line[1 : SHOWN + 1], line[-1]]
+    assert (middle.is_newest, middle.earlier) == (False, line[1])
+    oldest = project.checkpoints.timeline(before=middle.earlier.pk)
+    assert (oldest.checkpoints, oldest.is_newest, oldest.earlier) == (line[:1], False, None)
+
+
+def test_before_one_that_is_gone_or_another_projects_are_the_newest(project, grow, user):
+    theirs = Project.objects.create(owner=user, name="b", neon_project_id="calm-sea-2", database_url="")
+    other = Checkpoint.objects.create(project=theirs, prompt="x", snapshot_id="snap-x")
+    a = grow("a")
+    for before in (uuid.uuid4(), other.pk):
+        timeline = project.checkpoints.timeline(before=before)
+        assert (timeline.checkpoints, timeline.is_newest) == ([a], True)
 
 
 def test_next_is_the_newest_child(grow):

@@ -111,7 +111,7 @@ ADMIN = {
     "admin/jsi18n/": staff(SHOWN),
     "admin/r/<path:content_type_id>/<path:object_id>/": everybody(404),
     "admin/auth/user/<id>/password/": staff(200),
-    "admin/^(?P<app_label>checkpoints|procrastinate|auth|account|socialaccount)/$": staff(200),
+    "admin/^(?P<app_label>auth|checkpoints|account|procrastinate|socialaccount)/$": staff(200),
     "admin/(?P<url>.*)$": staff(404),
 }
 LOOKED_AT = ["checkpoints/project", "checkpoints/checkpoint", "checkpoints/run", "procrastinate/procrastinatejob"]
@@ -134,7 +134,7 @@ WRITTEN_OUT = {
     r"^admin/r/": "admin/r/1/1/",
     r"accounts/^confirm-email/(?P<key>[-:\w]+)/$": "accounts/confirm-email/no-key/",
     "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": "accounts/password/reset/key/1-no-key/",
-    "admin/^(?P<app_label>checkpoints|procrastinate|auth|account|socialaccount)/$": "admin/checkpoints/",
+    "admin/^(?P<app_label>auth|checkpoints|account|procrastinate|socialaccount)/$": "admin/checkpoints/",
     "admin/(?P<url>.*)$": "admin/no-such-page/",
 }
 

@@ -10,6 +10,7 @@ from contacts import db, queries
 from contacts.errors import Busy, Unavailable
 from contacts.versions import FIRST
 from tests.contacts.conftest import END_CONNECTIONS, on_server
+from tests.contacts.everybody import everybody
 
 
 def backend(connection):
@@ -64,7 +65,7 @@ def test_forget_closes_the_idle_connections(uri):
 
 def test_nothing_is_prepared(uri):
     for _ in range(10):
-        queries.list_contacts(uri, FIRST)
+        everybody(uri, FIRST)
     assert db.read(uri, lambda c: c.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()) == (0,)
 
 
@@ -99,7 +100,7 @@ def test_a_write_that_is_cut_off_is_not_repeated(uri, name):
     with pytest.raises(Unavailable):
         db.write(uri, work)
     assert len(calls) == 1
-    assert len(queries.list_contacts(uri, FIRST)) == 3
+    assert len(everybody(uri, FIRST)) == 3
 
 
 @pytest.mark.parametrize("run", [db.read, db.write])
@@ -115,7 +116,7 @@ def test_a_database_whose_name_is_gone_for_a_moment_is_waited_for(uri, name):
     on_server("ALTER DATABASE {} RENAME TO {}", name, f"{name}_old")
     timer = threading.Timer(0.2, on_server, ("ALTER DATABASE {} RENAME TO {}", f"{name}_old", name))
     timer.start()
-    assert len(queries.list_contacts(uri, FIRST)) == 3
+    assert len(everybody(uri, FIRST)) == 3
     timer.join()
 
 
@@ -123,7 +124,7 @@ def test_waiting_has_an_end(uri, closed, monkeypatch):
     monkeypatch.setattr(db, "RETRY_SECONDS", 0.1)
     closed(0.5)
     with pytest.raises(Unavailable, match="not currently accepting connections"):
-        queries.list_contacts(uri, FIRST)
+        everybody(uri, FIRST)
 
 
 def test_a_server_that_is_not_there_is_not_waited_for(uri):
@@ -155,7 +156,7 @@ def test_a_statement_that_takes_too_long_is_ended(uri, monkeypatch):
     monkeypatch.setattr(db, "STATEMENT_SECONDS", 0.2)
     with pytest.raises(Unavailable, match="QueryCanceled"):
         db.read(uri, lambda connection: connection.execute("SELECT pg_sleep(5)"))
-    assert len(queries.list_contacts(uri, FIRST)) == 3
+    assert len(everybody(uri, FIRST)) == 3
 
 
 def test_a_connection_that_is_left_in_a_transaction_is_closed(uri):
@@ -206,14 +207,14 @@ def test_uris_are_not_kept_in_the_pool(uri, databases):
 def test_threads_share_the_pool(uri, name, databases, template):
     with databases.made(template) as other, ThreadPoolExecutor(12) as threads:
         uris = [uri, databases.uri(other)] * 100
-        counts = threads.map(lambda one: len(queries.list_contacts(one, FIRST)), uris)
+        counts = threads.map(lambda one: len(everybody(one, FIRST)), uris)
         assert set(counts) == {3}
         assert len(db._idle) <= db.IDLE_LIMIT
 
 
 def test_threads_survive_connections_that_are_ended_under_them(uri, name):
     with ThreadPoolExecutor(6) as threads:
-        counts = threads.map(lambda _: len(queries.list_contacts(uri, FIRST)), range(150))
+        counts = threads.map(lambda _: len(everybody(uri, FIRST)), range(150))
         for _ in range(5):
             end_connections(name)
         assert set(counts) == {3}
@@ -234,7 +235,7 @@ def test_a_forked_process_leaves_the_connections_to_its_parent(uri):
 
 
 def test_a_restore_to_another_shape_does_not_confuse_a_connection(uri, execute):
-    queries.list_contacts(uri, FIRST)
+    everybody(uri, FIRST)
     execute("ALTER TABLE contacts ALTER COLUMN name TYPE varchar(300)")
     execute("ALTER TABLE contacts ADD COLUMN extra int")
-    assert len(queries.list_contacts(uri, FIRST)) == 3
+    assert len(everybody(uri, FIRST)) == 3

@@ -7,6 +7,7 @@ import pytest
 from contacts import db, errors, fingerprint, queries
 from contacts.errors import AppDatabaseError
 from contacts.versions import FIRST, get
+from tests.contacts.everybody import everybody
 
 NEW = {"name": "Secret Person", "email": "secret@example.com"}
 
@@ -31,12 +32,12 @@ def faults(uri):
     wrong = uri.replace("owner_", "owner_unknown_")
     gone = uri.replace("/contacts_", "/contacts_gone_")
     yield "wrong user", lambda: db.read(wrong, print)
-    yield "no database", lambda: queries.list_contacts(gone, FIRST)
+    yield "no database", lambda: everybody(gone, FIRST)
     yield "refused", lambda: fingerprint.take(uri.replace("127.0.0.1:", "127.0.0.1:1"))
     yield "bad port", lambda: db.write(uri.replace("127.0.0.1:", "127.0.0.1:x"), print)
     yield "bad uri", lambda: db.write(uri.replace("postgresql", "postgre"), print)
     yield "bad option", lambda: db.write(f"{uri}&secret=1", print)
-    yield "missing column", lambda: queries.list_contacts(uri, get("v3"))
+    yield "missing column", lambda: everybody(uri, get("v3"))
     yield "duplicate", lambda: queries.add(uri, FIRST, NEW)
     yield "nul", lambda: queries.add(uri, FIRST, {**NEW, "name": "Secret\x00"})
     yield "half", lambda: queries.add(uri, FIRST, {**NEW, "name": "Secret\ud800"})

@@ -16,6 +16,7 @@ RUN = re.compile(r"/runs/([0-9a-f-]{36})/")
 CHECKPOINT = re.compile(r"/checkpoints/([0-9a-f-]{36})/")
 POLLS = re.compile(r'<div id="run" hx-get="([^"]+)"')
 ALERT = re.compile(r'<div class="alert" role="alert">\s*<p>(.*?)</p>', re.DOTALL)
+NEXT = re.compile(r'rel="next" href="([^"]+)"')
 ROW = re.compile(r'<li id="contact-([0-9a-f-]{36})" class="contact">\s*<span class="name">(.*?)</span>', re.DOTALL)
 PLACE = re.compile(r"Waiting for its turn: (\d+) other")
 NO_WORKER = "No worker is running"
@@ -82,11 +83,16 @@ class Window:
                 raise Failed(alert(answer) or f"{answer.status_code} {where} {answer.text}")
 
     def contacts(self, checkpoint):
-        """Return the contacts on a checkpoint's page: their ids by name."""
-        page = self.get(f"/checkpoints/{checkpoint}/")
-        assert page.status_code == 200, page
-        assert alert(page) == ""
-        return {html.unescape(name): uuid.UUID(id) for id, name in ROW.findall(page.text)}
+        """Return the contacts on a checkpoint's pages: their ids by name."""
+        found, where = {}, f"/checkpoints/{checkpoint}/"
+        while where:
+            page = self.get(where)
+            assert page.status_code == 200, page
+            assert alert(page) == ""
+            found |= {html.unescape(name): uuid.UUID(id) for id, name in ROW.findall(page.text)}
+            following = NEXT.search(page.text)
+            where = following and html.unescape(following[1])
+        return found
 
     def add(self, checkpoint, name):
         """Add a contact, and tell whether that was said to be done; else the answer says why not."""

@@ -6,9 +6,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from contacts import fingerprint, queries, schema, versions
+from contacts import fingerprint, schema, versions
 from contacts.errors import AppDatabaseError
 from neon.local.engine import upkeep
+from tests.contacts.everybody import everybody
 from tests.neon.local import plane
 
 # Each writes down as whom it is run, and takes what it can get.
@@ -115,7 +116,7 @@ def test_no_verb_of_the_plane_and_nothing_of_the_site_runs_it_with_more_rights(t
     assert not is_superuser(trapped)
     assert caught(trapped) <= own
     trapped.restore(snapshot_id)
-    for look in (fingerprint.take, lambda uri: queries.list_contacts(uri, versions.FIRST)):
+    for look in (fingerprint.take, lambda uri: everybody(uri, versions.FIRST)):
         with contextlib.suppress(AppDatabaseError):  # whatever the site makes of it: it is the owner's own fault
             look(trapped.uri_of())
     assert not is_superuser(trapped)
