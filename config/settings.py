@@ -137,7 +137,10 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "config.requests.add_headers",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",  # its files are compressed already
+    # The one secret in a page is its CSRF token. It is masked anew in each page, and the length varies by chance: what
+    # BREACH would need. Besides, cookies are SameSite: other sites cannot ask for a signed-in page again and again.
+    "django.middleware.gzip.GZipMiddleware",
     "config.requests.refuse_nul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -172,7 +175,7 @@ WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": WORKER_CONCURRENCY,
     "fetch_job_polling_interval": 0.25,  # LISTEN does not survive a restart of Postgres; polling does
-    "delete_jobs": "successful",
+    "delete_jobs": "always",  # what failed is in the log, and is tried again by a new job
 }
 
 # Accounts
