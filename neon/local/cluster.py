@@ -97,10 +97,18 @@ def _change(connection: Connection, name: str, statement: sql.Composed) -> None:
     alone = connection.info.transaction_status == TransactionStatus.IDLE and not connection.info.pipeline_status
     try:
         with contextlib.nullcontext() if alone else connection.transaction():
-            connection.execute(statement)
+            _execute(connection, statement)
     except psycopg.errors.LockNotAvailable:
         connection.execute(END_WRITERS, {"name": name})
-        connection.execute(statement)
+        _execute(connection, statement)
+
+
+def _execute(connection: Connection, statement: sql.Composed) -> None:
+    """Execute a statement in the clothes of another: at each ALTER psycopg forgets all that it has prepared.
+
+    Nothing of that can be wrong afterwards. It is the plane's own tables that it is about.
+    """
+    connection.execute(sql.SQL("DO {}").format(sql.Literal(f"BEGIN {statement.as_string(connection)}; END")))
 
 
 def new_name(prefix: str) -> str:
@@ -282,13 +290,13 @@ def properties(connection: Connection, database: str) -> dict[str, Any]:
 
 def rename(connection: Connection, database: str, name: str) -> None:
     """Rename a database that nobody is connected to; may be part of a transaction."""
-    connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(database), sql.Identifier(name)))
+    _execute(connection, sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (database, name))))
 
 
 def revive(connection: Connection, database: str, owner: str, kept: dict[str, Any]) -> None:
     """Open a copy under its owner, with what was *kept* of its source's properties."""
     name = sql.Identifier(database)
-    connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(owner)))
+    _execute(connection, sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(owner)))
     for grant in _to_present_roles(connection, kept["privileges"]):
         connection.execute(
             sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
@@ -303,11 +311,8 @@ def revive(connection: Connection, database: str, owner: str, kept: dict[str, An
         connection.execute(PUT_SETTINGS, [Jsonb(kept["settings"]), database])
     if kept["comment"] is not None:
         connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(kept["comment"])))
-    connection.execute(
-        sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true CONNECTION LIMIT {}").format(
-            name, sql.Literal(kept["connection_limit"])
-        )
-    )
+    statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true CONNECTION LIMIT {}")
+    _execute(connection, statement.format(name, sql.Literal(kept["connection_limit"])))
 
 
 def _to_present_roles(connection: Connection, grants: list[DictRow]) -> list[DictRow]:

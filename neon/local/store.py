@@ -21,6 +21,8 @@ from neon.local.errors import NotFound
 # What made the tables and what changed them since, each applied once, in the order of their names.
 STEPS = sorted((Path(__file__).parent / "sql").glob("*.sql"))
 IDLE_CONNECTIONS = 8
+# Every second use of a statement is of one that is prepared, planned once for all: the rows are few and found by key.
+PREPARE_AFTER, PREPARED = 1, 1000
 # What a project's role has locked is not waited for without end: the others of the cluster wait behind us.
 LOCK_SECONDS = 2
 
@@ -102,8 +104,9 @@ def _connect() -> Connection:
         autocommit=True,
         row_factory=dict_row,
         application_name="neon_local",
+        prepare_threshold=PREPARE_AFTER,
         # The last day of 9999 has no other date that Python knows.
-        options=f"-c TimeZone=UTC -c lock_timeout={LOCK_SECONDS}s",
+        options=f"-c TimeZone=UTC -c lock_timeout={LOCK_SECONDS}s -c plan_cache_mode=force_generic_plan",
     )
     where = postgres.server().address()
     try:
@@ -115,6 +118,7 @@ def _connect() -> Connection:
             made = open_connection(**where)
         except psycopg.OperationalError as error:
             raise PostgresError("Postgres does not let the control plane in.") from error
+    made.prepared_max = PREPARED
     _bring_up_to_date(made)
     return made
 

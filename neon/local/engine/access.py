@@ -2,11 +2,29 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import LiteralString
 
 from neon.local import store
 from neon.local.cluster import Connection
-from neon.local.engine import operations, restores, sweep
+from neon.local.engine import restores, sweep
 from neon.local.errors import Locked
+
+# All as of one moment: a restore that becomes due in between would be neither running nor finished.
+STATE: LiteralString = """
+SELECT EXISTS (
+           SELECT FROM operations WHERE project_id = p.id AND finish_at > statement_timestamp()
+       ) AS is_busy,
+       EXISTS (
+           SELECT FROM branches WHERE project_id = p.id AND least(finalize_at, fail_at) <= statement_timestamp()
+           UNION ALL SELECT FROM snapshots WHERE project_id = p.id AND fail_at <= statement_timestamp()
+       ) AS is_due,
+       EXISTS (
+           SELECT FROM databases d JOIN branches b ON b.id = d.branch_id LEFT JOIN endpoints e ON e.branch_id = b.id
+           LEFT JOIN pg_database c ON c.datname = d.physical_name
+           WHERE b.project_id = p.id AND (c.oid IS NULL OR e.id IS NOT NULL AND NOT c.datallowconn)
+       ) AS is_astray
+FROM projects p WHERE p.id = %s AND p.deleted_at IS NULL
+"""
 
 
 @contextmanager
@@ -22,11 +40,12 @@ def looking(project_id: str) -> Iterator[Connection]:
 def changing(project_id: str) -> Iterator[Connection]:
     """Lend a connection to change a project, with its lock held; raises NotFound, and Locked while operations run."""
     with store.connection() as connection, store.lock(connection, project_id, wait=False) as held:
-        store.project(connection, project_id)  # as it is under the lock
-        # In this order: a restore that becomes due in between would be neither running nor finished.
-        if not held or operations.running(connection, project_id):
+        state = store.one(connection, STATE, project_id, thing="project")  # as it is under the lock
+        if not held or state["is_busy"]:
             raise Locked
-        restores.finish_due(connection, project_id)
-        sweep.forget_dropped(connection, project_id)
-        sweep.reopen_closed(connection, project_id)
+        if state["is_due"]:
+            restores.finish_due(connection, project_id)
+        if state["is_astray"]:
+            sweep.forget_dropped(connection, project_id)
+            sweep.reopen_closed(connection, project_id)
         yield connection

@@ -27,11 +27,14 @@ AND EXISTS (SELECT FROM databases o WHERE o.physical_name = d.physical_name AND 
 
 
 @contextmanager
-def copied(connection: Connection, sources: Sequence[Row], *, served: bool) -> Iterator[list[Row]]:
+def copied(
+    connection: Connection, sources: Sequence[Row], *, served: bool, closing: Sequence[str] = ()
+) -> Iterator[list[Row]]:
     """Copy databases to new ones that are closed and the plane's own, and lend the rows that describe these.
 
     The block is the transaction in which the caller records what they are. Sources that are *served* accept no
-    connections until its end; others accept none anyway.
+    connections until its end; others accept none anyway. *closing* are live databases that accept none during the
+    block, which opens what follows them.
     """
     live = [row["physical_name"] for row in sources] if served else []
     with ExitStack() as held:
@@ -49,8 +52,11 @@ def copied(connection: Connection, sources: Sequence[Row], *, served: bool) -> I
         held.enter_context(cluster.closed(connection, live))
         for name, source in missing.items():
             cluster.copy(connection, source, name)
+        held.enter_context(cluster.closed(connection, closing))
+        # In a pipeline: what is only to be done is not waited for one by one, while nobody can connect.
         with connection.pipeline(), connection.transaction():
-            leftovers.publish(connection, names)
+            leftovers.publish(connection, [*missing])
+            spares.publish(connection, [name for name in ready if name])
             for name in names:
                 cluster.shut_public_out(connection, name)
             # A database that nobody serves has lost its own properties; its row has kept them.

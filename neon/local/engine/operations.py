@@ -38,7 +38,6 @@ FROM unnest(%(actions)s::text[], %(branches)s::text[], %(endpoints)s::text[])
      WITH ORDINALITY AS wanted (action, branch_id, endpoint_id, number)
 RETURNING *, {STATUS} AS status
 """  # noqa: S608 - two constants
-FINISHED = "finished"
 ERROR = "failed on request"
 
 
@@ -61,9 +60,14 @@ def begin(connection: Connection, project_id: str, actions: Sequence[Action]) ->
     ).fetchall()
 
 
+def take_time() -> bool:
+    """Tell whether operations may end later than they begin, or otherwise than asked for."""
+    return bool(settings.NEON_LOCAL_OPERATION_SECONDS or settings.NEON_LOCAL_FAULTS)
+
+
 def fail_at(begun: Sequence[Row]) -> datetime | None:
     """Return when the operations of one call end without their effect, or None when they will have it."""
-    return begun[0]["finish_at"] if begun and begun[0]["outcome"] != FINISHED else None
+    return begun[0]["finish_at"] if begun and begun[0]["outcome"] != "finished" else None
 
 
 def running(connection: Connection, project_id: str) -> bool:

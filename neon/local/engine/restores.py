@@ -34,8 +34,7 @@ def finish_due(connection: Connection, project_id: str) -> None:
         sweep.forget_dropped(connection, project_id)
         query = "SELECT * FROM branches WHERE project_id = %s AND finalize_at <= clock_timestamp()"
         for branch in connection.execute(query, [project_id]).fetchall():
-            copies.own(connection, branch["id"])
-            finish(connection, branch)
+            _finish(connection, branch)
 
 
 def _fail_due(connection: Connection, project_id: str) -> None:
@@ -51,30 +50,34 @@ def _fail_due(connection: Connection, project_id: str) -> None:
     cluster.end_sessions(connection, live)
 
 
-def finish(connection: Connection, branch: Row) -> None:
-    """Let the branch, which shares its databases with nobody, take its target's place, with the target's names."""
+def _finish(connection: Connection, branch: Row) -> None:
     target = store.branch(connection, branch["project_id"], branch["restored_as"])
-    live = connection.execute(SERVED, [[branch["id"], target["id"]]]).fetchall()
+    copies.own(connection, branch["id"])
+    live = [name for each in (branch, target) for name in store.served_of_branch(connection, each["id"])]
+    # In a pipeline: what is only to be done is not waited for one by one, while nobody can connect.
+    with cluster.closed(connection, live), connection.pipeline(), connection.transaction():
+        take_place(connection, branch, target)
+
+
+def take_place(connection: Connection, branch: Row, target: Row) -> None:
+    """Let a branch take its target's place, with the target's names in the cluster; both are closed.
+
+    In one transaction, with whatever the caller records: a kill leaves the old world or the new one.
+    """
     # A target without an endpoint was open to nobody, and what takes its place stays so.
     is_served = store.endpoint_of(connection, target["id"]) is not None
-    # In a pipeline: what is only to be done is not waited for one by one, while nobody can connect.
-    with (
-        cluster.closed(connection, [row["physical_name"] for row in live]),
-        connection.pipeline(),
-        connection.transaction(),
-    ):
-        for row in live:
-            copies.retire(connection, row)
-        if is_served:
-            _exchange_names(connection, target, branch)
-        if branch["finalize_as"] == "reset":
-            _reset(connection, target, branch)
-            following = target
-        else:
-            _replace(connection, target, branch)
-            following = branch
-        if is_served:
-            copies.open_branch(connection, following)
+    for row in connection.execute(SERVED, [[branch["id"], target["id"]]]).fetchall():
+        copies.retire(connection, row)
+    if is_served:
+        _exchange_names(connection, target, branch)
+    if branch["finalize_as"] == "reset":
+        _reset(connection, target, branch)
+        following = target
+    else:
+        _replace(connection, target, branch)
+        following = branch
+    if is_served:
+        copies.open_branch(connection, following)
 
 
 def _exchange_names(connection: Connection, target: Row, branch: Row) -> None:

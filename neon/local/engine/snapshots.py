@@ -101,7 +101,9 @@ def restore(
         branches.check_root_limit(connection, project_id)
         branches.check_name(connection, project_id, name)
         sources = store.databases_of_snapshot(connection, snapshot_id)
-        with copies.copied(connection, sources, served=False) as made:
+        at_once = finalize and not operations.take_time()
+        closing = store.served_of_branch(connection, target["id"]) if at_once else []
+        with copies.copied(connection, sources, served=False, closing=closing) as made:
             branch = store.one(
                 connection,
                 "INSERT INTO branches (id, project_id, name, restored_from, based_on, restored_as, finalize_as)"
@@ -123,8 +125,10 @@ def restore(
                 restores.schedule(connection, branch_id, begun)
             else:
                 restores.fail(connection, branch_id, begun)
-        if finalize and begun[-1]["status"] == operations.FINISHED:
-            restores.finish(connection, branch)
+            if at_once:
+                restores.take_place(connection, branch, target)
+        if not (at_once or operations.fail_at(begun)):  # else it goes with the next look, and the answer still has it
+            restores.finish_due(connection, project_id)
         endpoint = store.endpoint_of(connection, branch_id) or served
         return store.branch(connection, project_id, branch_id), [endpoint] if endpoint else [], begun
 

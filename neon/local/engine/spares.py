@@ -5,7 +5,7 @@ take go. A spare is nobody's data. It belongs to a snapshot's database and goes 
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString
 
@@ -40,13 +40,8 @@ WHERE d.bytes BETWEEN %s AND %s
 ORDER BY coalesce(s.id = head.based_on OR s.based_on = head.id, false) DESC,
          greatest(s.created_at, s.restored_at) DESC, d.id
 """
-LEAVE_OTHERS: LiteralString = """
-WITH gone AS (DELETE FROM spares WHERE database_id <> ALL(%s) RETURNING physical_name)
-INSERT INTO leftovers (physical_name, kind) SELECT physical_name, 'database' FROM gone
-"""
-CLAIM: LiteralString = """
-WITH claimed AS (DELETE FROM spares WHERE physical_name = %s RETURNING physical_name)
-INSERT INTO leftovers (physical_name, kind) SELECT physical_name, 'database' FROM claimed
+OTHERS: LiteralString = """
+SELECT d.id, d.physical_name FROM spares JOIN databases d ON d.id = database_id WHERE d.id <> ALL(%s)
 """
 SHARE: LiteralString = "SELECT pg_try_advisory_lock_shared(hashtextextended(%s, 0)) AS held"
 UNSHARE: LiteralString = "SELECT pg_advisory_unlock_shared(hashtextextended(%s, 0))"
@@ -59,26 +54,23 @@ AND (classid::bigint << 32) | objid::bigint = hashtextextended(%s, 0)
 
 @contextmanager
 def claimed(connection: Connection, database: Row) -> Iterator[str | None]:
-    """Lend the spare of a snapshot's database, for the caller to publish or to leave to the sweep; None without one.
+    """Lend the spare of a snapshot's database, for the caller to publish as something else; None without one.
 
     One that is just being built is waited for: that takes no longer than a copy would.
     """
-    spare = _of(connection, database)
-    if spare is None and database["snapshot_id"]:
-        with store.lock(connection, database["physical_name"], wait=True):
-            spare = _of(connection, database)
-    if spare is None:
+    if not database["snapshot_id"]:
         yield None
         return
-    with store.lock(connection, spare, wait=True):
-        # It may have gone for a more useful one since.
-        yield spare if connection.execute(CLAIM, [spare]).rowcount else None
+    # Whoever builds, takes or leaves a spare holds the lock on what it is a copy of.
+    with store.lock(connection, database["physical_name"], wait=True):
+        query = "SELECT physical_name FROM spares WHERE database_id = %s"
+        spare = connection.execute(query, [database["id"]]).fetchone()
+        yield spare["physical_name"] if spare else None
 
 
-def _of(connection: Connection, database: Row) -> str | None:
-    query = "SELECT physical_name FROM spares WHERE database_id = %s"
-    row = connection.execute(query, [database["id"]]).fetchone()
-    return row["physical_name"] if row else None
+def publish(connection: Connection, names: Sequence[str]) -> None:
+    """Take names off the spares; in the transaction that records what else they are."""
+    connection.execute("DELETE FROM spares WHERE physical_name = ANY(%s)", [list(names)])
 
 
 @contextmanager
@@ -124,10 +116,21 @@ def _next(connection: Connection) -> Row | None:
         if row["bytes"] <= left:
             left -= row["bytes"]
             wanted.append(row)
-    if connection.execute(LEAVE_OTHERS, [[row["id"] for row in wanted]]).rowcount:
+    if _leave_others(connection, [row["id"] for row in wanted]):
         sweep.drop_leftovers(connection)  # now, as the new ones take their room
     server = postgres.server()
     return next((row for row in wanted if row["spare"] is None and server.has_room(row["bytes"])), None)
+
+
+def _leave_others(connection: Connection, wanted: Sequence[int]) -> bool:
+    """Leave the spares of other databases for the sweep, but for one that is just being restored from."""
+    left = False
+    for row in connection.execute(OTHERS, [list(wanted)]).fetchall():
+        with store.lock(connection, row["physical_name"], wait=False) as held, connection.transaction():
+            if held:
+                leftovers.leave_spares(connection, "id = %s", row["id"])
+                left = True
+    return left
 
 
 def _build(connection: Connection, database: Row) -> None:

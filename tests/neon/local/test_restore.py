@@ -271,14 +271,41 @@ def test_deleting_an_absent_branch_is_no_content(project):
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-def test_a_failed_swap_leaves_the_old_world_open_and_is_tried_again(project, monkeypatch):
+@pytest.fixture
+def two_worlds(project):
+    """A project that says "new", and a call that restores a snapshot that says "old"."""
     project.sql("CREATE TABLE t AS SELECT 'old' AS world")
-    snapshot_id = project.snapshot()
+    path = f"/snapshots/{project.snapshot()}/restore"
     project.sql("UPDATE t SET world = 'new'")
     body = {"finalize_restore": True, "target_branch_id": project.default["id"]}
+    return project, lambda: project.call("POST", path, json=body).status_code
+
+
+def no_swaps(patched):
+    """Let every swap fail half way."""
+    patched.setattr("neon.local.engine.restores.free_name", lambda *arguments: None)
+
+
+def test_a_failed_swap_leaves_the_old_world_open_and_nothing_of_the_new_one(two_worlds, monkeypatch):
+    project, restore = two_worlds
+    before = project.branches()
     with monkeypatch.context() as patched:
-        patched.setattr("neon.local.engine.restores.free_name", lambda *arguments: None)
-        assert project.call("POST", f"/snapshots/{snapshot_id}/restore", json=body).status_code == 500
+        no_swaps(patched)
+        assert restore() == 500
+    assert project.branches() == before
+    assert project.sql("SELECT world FROM t") == [("new",)]
+    assert restore() == 200
+    assert project.sql("SELECT world FROM t") == [("old",)]
+
+
+def test_one_that_fails_when_its_operations_have_ended_is_tried_again(two_worlds, monkeypatch, settings):
+    project, restore = two_worlds
+    settings.NEON_LOCAL_OPERATION_SECONDS = 0.05
+    with monkeypatch.context() as patched:
+        no_swaps(patched)
+        assert restore() == 200
+        time.sleep(0.05)
+        assert project.call("GET", "/operations").status_code == 500
         assert project.sql("SELECT world FROM t") == [("new",)]
     project.did("GET", "/operations")
     assert project.sql("SELECT world FROM t") == [("old",)]
