@@ -218,7 +218,7 @@ def main() -> int:
     results: list[Result] = []
     try:
         for megabytes in sizes:
-            rounds, beside = (2, 0) if wanted.quick else (20, 10) if megabytes <= SMALL else (5, 3)
+            rounds, beside = (1, 0) if wanted.quick else (20, 10) if megabytes <= SMALL else (5, 3)
             # A dump takes longest: in the quick form one of a small database has to do.
             results += measure(megabytes, rounds, beside, with_dump=not wanted.quick or megabytes < SMALL)
             report.write(wanted.out, "restore", about, [vars(result) for result in results])

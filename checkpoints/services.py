@@ -16,7 +16,7 @@ from checkpoints.models import Checkpoint, Project, Run
 from contacts import db, schema
 from contacts.fingerprint import Fingerprint, compare, take
 from neon import service as neon
-from neon.errors import NeonError, PlanLimit
+from neon.errors import NeonError, NotFound, PlanLimit
 from neon.types import Snapshot
 
 PROJECT_PREFIX = "checkpoints"
@@ -203,7 +203,7 @@ def upkeep() -> None:
         if newest and neon.connect().connection_uri(newest.neon_project_id) != newest.database_url:
             # The newest last: should this end half way, it shows the next time that there is more to do.
             for project in Project.objects.order_by("created_at").iterator(chunk_size=100):
-                with suppress(NeonError):
+                with suppress(NotFound):
                     refresh_database_url(project)
 
 

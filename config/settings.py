@@ -138,8 +138,9 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "config.requests.add_headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",  # its files are compressed already
-    # The one secret in a page is its CSRF token. It is masked anew in each page, and the length varies by chance: what
-    # BREACH would need. Besides, cookies are SameSite: other sites cannot ask for a signed-in page again and again.
+    # BREACH guesses a secret by how well a page that repeats the guess compresses. The CSRF token is masked anew in
+    # each page, and Django varies the length by chance, which makes guessing what else a page says, such as a contact
+    # while a search is repeated in it, too long for the few pages that a foreign site can open.
     "django.middleware.gzip.GZipMiddleware",
     "config.requests.refuse_nul",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -25,15 +25,15 @@ SIZE = 25
 REACH = 500
 
 # What stands between words, and the words of a contact: letter by letter as in the indexes of words, which are not used
-# for anything else. A word must not have more than 2 kB, hence the first thousand characters. And of all ways to make
-# text of an array, only the one by a tsvector may be in an index.
+# for anything else. A word must not have more than 2 kB, hence the first 500 characters. And of all ways to make text
+# of an array, only the one by a tsvector may be in an index.
 BETWEEN = r"[\s!-/:-@[-`{-~]+"
 WORDS = sql.SQL("array_to_tsvector(array_remove(regexp_split_to_array(lower({text}), {between}), ''))")
 TEXT = {
-    "v1": sql.SQL("left(name || ' ' || email, 1000)"),
-    "v2": sql.SQL("left(name || ' ' || email || ' ' || role || ' ' || company, 1000)"),
+    "v1": sql.SQL("left(name || ' ' || email, 500)"),
+    "v2": sql.SQL("left(name || ' ' || email || ' ' || role || ' ' || company, 500)"),
     "v3": sql.SQL(
-        "left(name || ' ' || email || ' ' || role || ' ' || company, 1000)"
+        "left(name || ' ' || email || ' ' || role || ' ' || company, 500)"
         " || ' ' || array_to_tsvector(array_remove(array_remove(tags, NULL), ''))::text"
     ),
 }

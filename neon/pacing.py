@@ -11,13 +11,14 @@ from neon.errors import RateLimited
 
 # Neon allows an account 700 requests a minute, and bursts of 40 a second. We stay below, as requests that left in
 # order may arrive bunched, and as a second process (a web server beside the worker) asks for something now and then.
-PER_MINUTE = 600
+# Those of a minute are spread over it: after all of them at once everybody else would wait for its end.
+PER_TEN_SECONDS = 100
 PER_SECOND = 30
-MINUTE, SECOND = 60.0, 1.0
+TEN_SECONDS, SECOND = 10.0, 1.0
 
 
 class Pacer:
-    """Lets requests go, at most so many in any second and in any minute.
+    """Lets requests go, at most so many in any second and in any ten seconds.
 
     Whoever comes gets the next free moment, in the order of coming, and sleeps until then; nobody sleeps holding
     the lock.
@@ -27,16 +28,16 @@ class Pacer:
         self,
         *,
         per_second: int = PER_SECOND,
-        per_minute: int = PER_MINUTE,
+        per_ten_seconds: int = PER_TEN_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._windows = ((per_second, SECOND), (per_minute, MINUTE))
+        self._windows = ((per_second, SECOND), (per_ten_seconds, TEN_SECONDS))
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
         # When the last requests went or will go, in order; no window needs more of them.
-        self._moments: deque[float] = deque(maxlen=max(per_second, per_minute))
+        self._moments: deque[float] = deque(maxlen=max(per_second, per_ten_seconds))
 
     def wait(self, deadline: float) -> None:
         """Wait until a request may go; raises RateLimited at once when that is not before *deadline*."""

@@ -22,13 +22,15 @@ TOGETHER = ("tests/browser/", "tests/scale/")
 SUITES = {"clients", "kill", "scale", "speed"}
 # What goes through everything there is, where another module has the rule and an example: for .ci/run.
 THOROUGH = {
-    "browser": "test_fork test_outage test_pages test_progress test_two_users test_without_javascript",
+    "browser": "test_contacts_list test_fork test_outage test_pages test_progress test_two_users"
+    " test_without_javascript",
     "checkpoints": "test_access test_accounts test_admin test_advance_view test_call_budget test_changes"
     " test_checkpoint_delete test_checks test_clean_up test_contact_add test_contact_delete test_contact_edit"
-    " test_deleted_secrets test_demo_log test_doctor test_headers test_hostile_input test_late_click test_limits"
-    " test_neon_cleanup test_neon_cleanup_branches test_neon_cleanup_demo_content test_neon_cleanup_orphans"
-    " test_neon_cleanup_snapshots test_restore_view test_restore_trouble test_rotate_keys test_run_retry test_run_undo"
-    " test_run_view test_start_demo test_start_view test_tabs test_worker",
+    " test_contacts_list test_deleted_secrets test_demo_log test_doctor test_headers test_hostile_input"
+    " test_late_click test_limits test_neon_cleanup test_neon_cleanup_branches test_neon_cleanup_demo_content"
+    " test_neon_cleanup_orphans test_neon_cleanup_snapshots test_restore_view test_restore_trouble test_rotate_keys"
+    " test_run_retry test_run_undo test_run_view test_start_demo test_start_view test_tabs test_url_table"
+    " test_weight test_worker",
     "local": "test_account test_bad_input test_branch_pages test_branch_restore test_databases test_dropped_by_owner"
     " test_endpoints test_faults test_faults_of_operations test_greed test_held_up test_isolation_between"
     " test_isolation_within test_local_postgres_url test_neon_local test_operations test_planted_code test_postgres"

@@ -11,7 +11,7 @@ CREATE INDEX IF NOT EXISTS contacts_in_order ON public.contacts (lower(name), na
 -- The words of all fields, for paging.py. The list of what is pending is short, as every search goes through all of it.
 CREATE INDEX IF NOT EXISTS contacts_words_v1 ON public.contacts USING gin (
     array_to_tsvector(array_remove(regexp_split_to_array(lower(
-        left(name || ' ' || email, 1000)
+        left(name || ' ' || email, 500)
     ), '[\s!-/:-@[-`{-~]+'), ''))
 ) WITH (gin_pending_list_limit = 256);
 

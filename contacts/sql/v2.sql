@@ -7,7 +7,7 @@ ALTER TABLE public.contacts
 -- The index of the version before stays: a step is undone by dropping what it added.
 CREATE INDEX IF NOT EXISTS contacts_words_v2 ON public.contacts USING gin (
     array_to_tsvector(array_remove(regexp_split_to_array(lower(
-        left(name || ' ' || email || ' ' || role || ' ' || company, 1000)
+        left(name || ' ' || email || ' ' || role || ' ' || company, 500)
     ), '[\s!-/:-@[-`{-~]+'), ''))
 ) WITH (gin_pending_list_limit = 256);
 

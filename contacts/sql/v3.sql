@@ -5,7 +5,7 @@ ALTER TABLE public.contacts ADD COLUMN IF NOT EXISTS tags text[] NOT NULL DEFAUL
 -- The index of the version before stays: a step is undone by dropping what it added.
 CREATE INDEX IF NOT EXISTS contacts_words_v3 ON public.contacts USING gin (
     array_to_tsvector(array_remove(regexp_split_to_array(lower(
-        left(name || ' ' || email || ' ' || role || ' ' || company, 1000)
+        left(name || ' ' || email || ' ' || role || ' ' || company, 500)
         || ' ' || array_to_tsvector(array_remove(array_remove(tags, NULL), ''))::text
     ), '[\s!-/:-@[-`{-~]+'), ''))
 ) WITH (gin_pending_list_limit = 256);

@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 # Without an announcement: there may be room on the disk again.
 AGAIN_SECONDS = 10.0
+# After a failure, which may be of a kind that is not over so soon.
+PAUSE_SECONDS = 30.0
 # What is being built need not be finished: it is swept.
 STOP_SECONDS = 1.0
 
@@ -34,15 +36,19 @@ def building() -> Iterator[None]:
 
 
 def _build(stop: threading.Event) -> None:
-    while not stop.wait(LOOK_SECONDS):
+    pause = LOOK_SECONDS
+    while not stop.wait(pause):
+        pause = LOOK_SECONDS
         if postgres.server().known() is None:
             continue  # whoever uses the server starts it
         try:
             _build_as_announced(stop)
-        except psycopg.OperationalError as error:  # the server may be away for a while
+        except psycopg.OperationalError as error:  # the server may be away for a while, or its disk full
             logger.warning("Building spares failed and is tried again: %s", type(error).__name__)
+            pause = PAUSE_SECONDS
         except Exception:
             logger.exception("Building spares failed and is tried again")
+            pause = PAUSE_SECONDS
 
 
 def _build_as_announced(stop: threading.Event) -> None:

@@ -8,13 +8,11 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
 
 from neon.local.errors import Locked
 
@@ -26,47 +24,15 @@ ROLE_CONNECTION_LIMIT = 60
 # checkpoint and a flush for each of them, and writes a large one once instead of twice.
 LARGE_BYTES = 32 * 1024 * 1024
 COPY_SMALL, COPY_LARGE = sql.SQL("WAL_LOG"), sql.SQL("FILE_COPY")
+# Before a change that is not waited for until it is on the disk.
+SHORTLY = sql.SQL("SET LOCAL synchronous_commit = off; ")
 CLOSE_SECONDS = 5.0
 CLOSE_LOOK_SECONDS = 0.0005
 
-# Grantees are kept by name: the roles of a project outlive its databases. "" stands for PUBLIC.
-PROPERTIES = """
-SELECT d.datconnlimit AS connection_limit,
-       shobj_description(d.oid, 'pg_database') AS comment,
-       coalesce((
-           SELECT jsonb_agg(jsonb_build_object('grantee', coalesce(r.rolname, ''), 'privilege', a.privilege_type,
-                                               'grantable', a.is_grantable))
-           FROM aclexplode(d.datacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
-           WHERE a.grantee <> d.datdba
-       ), '[]') AS privileges,
-       coalesce((
-           SELECT jsonb_agg(jsonb_build_object('role', coalesce(r.rolname, ''), 'settings', to_jsonb(s.setconfig)))
-           FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
-           WHERE s.setdatabase = d.oid
-       ), '[]') AS settings
-FROM pg_database d
-WHERE d.datname = %s
-"""
-GRANTEES = """
-SELECT DISTINCT r.rolname FROM pg_database d, aclexplode(d.datacl) a JOIN pg_roles r ON r.oid = a.grantee
-WHERE d.datname = %s AND a.grantee <> d.datdba
-"""
 # Also of databases that accept no connections: the catalog of dependencies on roles is the cluster's.
 DEPENDENTS = """
 SELECT 1 FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid JOIN pg_database d ON d.oid = s.dbid
 WHERE s.refclassid = 'pg_authid'::regclass AND r.rolname = %s AND d.datname = ANY(%s)
-"""
-# A database that has only been closed for a while still has its settings.
-FORGET_SETTINGS = """
-DELETE FROM pg_db_role_setting s USING pg_database d WHERE d.oid = s.setdatabase AND d.datname = %s
-"""
-# Written as they were kept: ALTER DATABASE ... SET would have to parse lists such as a search_path again.
-PUT_SETTINGS = """
-INSERT INTO pg_db_role_setting (setdatabase, setrole, setconfig)
-SELECT d.oid, coalesce(r.oid, 0), ARRAY(SELECT jsonb_array_elements_text(kept.settings))
-FROM jsonb_to_recordset(%s) AS kept (role text, settings jsonb)
-JOIN pg_database d ON d.datname = %s LEFT JOIN pg_roles r ON r.rolname = kept.role
-WHERE kept.role = '' OR r.oid IS NOT NULL
 """
 END_SESSIONS_OF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s AND datname = ANY(%s)
@@ -92,18 +58,18 @@ SELECT pg_terminate_backend(pid) FROM (
 """
 
 
-def _change(connection: Connection, name: str, statement: sql.Composed) -> None:
+def change(connection: Connection, name: str, statement: sql.Composed) -> None:
     """Change a database or a role; a project's transaction that holds its row, and is left open, is ended."""
     alone = connection.info.transaction_status == TransactionStatus.IDLE and not connection.info.pipeline_status
     try:
         with contextlib.nullcontext() if alone else connection.transaction():
-            _execute(connection, statement)
+            execute(connection, statement)
     except psycopg.errors.LockNotAvailable:
         connection.execute(END_WRITERS, {"name": name})
-        _execute(connection, statement)
+        execute(connection, statement)
 
 
-def _execute(connection: Connection, statement: sql.Composed) -> None:
+def execute(connection: Connection, statement: sql.Composed) -> None:
     """Execute a statement in the clothes of another: at each ALTER psycopg forgets all that it has prepared.
 
     Nothing of that can be wrong afterwards. It is the plane's own tables that it is about.
@@ -129,7 +95,7 @@ def create_role(connection: Connection, role: str, password: str, *, login: bool
 def let_in(connection: Connection, role: str, password: str, *, login: bool = True) -> None:
     """Give a role its password, and the log-in if it is to have it; the server sees only the SCRAM verifier."""
     verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-    _change(
+    change(
         connection,
         role,
         sql.SQL("ALTER ROLE {} {} PASSWORD {}").format(
@@ -179,7 +145,8 @@ def closed(connection: Connection, databases: Sequence[str]) -> Iterator[None]:
     """
     try:
         for name in databases:  # before the sessions are ended, or a quick reconnect slips in between
-            allow_connections(connection, name, False)
+            # Need not survive the server: no session does.
+            change(connection, name, SHORTLY + _allowing(name, False))
         end_sessions(connection, databases)
         yield
     except BaseException:
@@ -209,11 +176,12 @@ def end_sessions_of(connection: Connection, role: str, databases: Sequence[str])
 
 def allow_connections(connection: Connection, database: str, allowed: bool) -> None:
     """Open a database to connections, or close it."""
-    _change(
-        connection,
-        database,
-        sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(sql.Identifier(database), sql.Literal(allowed)),
-    )
+    change(connection, database, _allowing(database, allowed))
+
+
+def _allowing(database: str, allowed: bool) -> sql.Composed:
+    statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+    return statement.format(sql.Identifier(database), sql.Literal(allowed))
 
 
 def drop(connection: Connection, database: str) -> None:
@@ -227,12 +195,12 @@ def drop(connection: Connection, database: str) -> None:
 
 def lock_out(connection: Connection, role: str) -> None:
     """Take a role's log-in away at once; it may have to wait to be dropped."""
-    _change(connection, role, sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(sql.Identifier(role)))
+    change(connection, role, sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(sql.Identifier(role)))
 
 
 def admit(connection: Connection, database: str, role: str) -> None:
     """Let a role that does not own the database connect to it."""
-    _change(
+    change(
         connection,
         database,
         sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(sql.Identifier(database), sql.Identifier(role)),
@@ -241,7 +209,7 @@ def admit(connection: Connection, database: str, role: str) -> None:
 
 def shut_out(connection: Connection, database: str, role: str) -> None:
     """Take back whatever the role may do with the database as such."""
-    _change(
+    change(
         connection,
         database,
         sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(sql.Identifier(database), sql.Identifier(role)),
@@ -250,7 +218,7 @@ def shut_out(connection: Connection, database: str, role: str) -> None:
 
 def give_to(connection: Connection, database: str, owner: str) -> None:
     """Change a database's owner."""
-    _change(
+    change(
         connection,
         database,
         sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(database), sql.Identifier(owner)),
@@ -280,55 +248,6 @@ def drop_role(connection: Connection, role: str) -> None:
     connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
 
 
-def properties(connection: Connection, database: str) -> dict[str, Any]:
-    """Return what a template copy does not carry: privileges, settings, comment, connection limit."""
-    row = connection.execute(PROPERTIES, [database]).fetchone()
-    if row is None:
-        raise LookupError(f"no database {database}")
-    return row
-
-
 def rename(connection: Connection, database: str, name: str) -> None:
     """Rename a database that nobody is connected to; may be part of a transaction."""
-    _execute(connection, sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (database, name))))
-
-
-def revive(connection: Connection, database: str, owner: str, kept: dict[str, Any]) -> None:
-    """Open a copy under its owner, with what was *kept* of its source's properties."""
-    name = sql.Identifier(database)
-    _execute(connection, sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(owner)))
-    for grant in _to_present_roles(connection, kept["privileges"]):
-        connection.execute(
-            sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
-                sql.SQL(grant["privilege"]),
-                name,
-                sql.Identifier(grant["grantee"]) if grant["grantee"] else sql.SQL("PUBLIC"),
-                sql.SQL(" WITH GRANT OPTION" if grant["grantable"] else ""),
-            )
-        )
-    connection.execute(FORGET_SETTINGS, [database])
-    if kept["settings"]:
-        connection.execute(PUT_SETTINGS, [Jsonb(kept["settings"]), database])
-    if kept["comment"] is not None:
-        connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(kept["comment"])))
-    statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true CONNECTION LIMIT {}")
-    _execute(connection, statement.format(name, sql.Literal(kept["connection_limit"])))
-
-
-def _to_present_roles(connection: Connection, grants: list[DictRow]) -> list[DictRow]:
-    """Leave out the grants to roles that have been dropped since."""
-    names = [grant["grantee"] for grant in grants]
-    if not names:
-        return []
-    present = connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [names]).fetchall()
-    known = {"", *(row["rolname"] for row in present)}
-    return [grant for grant in grants if grant["grantee"] in known]
-
-
-def retire(connection: Connection, database: str) -> None:
-    """Make a closed live database the plane's own, open to nobody again."""
-    name = sql.Identifier(database)
-    _change(connection, database, sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(name))
-    grantees = connection.execute(GRANTEES, [database]).fetchall()
-    for grantee in [sql.SQL("PUBLIC"), *(sql.Identifier(row["rolname"]) for row in grantees)]:
-        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(name, grantee))
+    execute(connection, sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (database, name))))

@@ -21,7 +21,7 @@ from neon.local.errors import NotFound
 # What made the tables and what changed them since, each applied once, in the order of their names.
 STEPS = sorted((Path(__file__).parent / "sql").glob("*.sql"))
 IDLE_CONNECTIONS = 8
-# Every second use of a statement is of one that is prepared, planned once for all: the rows are few and found by key.
+# From its second use on a statement is prepared, and planned once for all: the rows are few and found by key.
 PREPARE_AFTER, PREPARED = 1, 1000
 # What a project's role has locked is not waited for without end: the others of the cluster wait behind us.
 LOCK_SECONDS = 2
@@ -202,8 +202,11 @@ def served(connection: Connection, project_id: str) -> list[str]:
 
 def served_of_branch(connection: Connection, branch_id: str) -> list[str]:
     """Return the physical names of a branch's databases, none when no endpoint serves it."""
-    served = endpoint_of(connection, branch_id) is not None
-    return [row["physical_name"] for row in databases_of_branch(connection, branch_id)] if served else []
+    rows = connection.execute(
+        "SELECT physical_name FROM databases d JOIN endpoints USING (branch_id) WHERE branch_id = %s ORDER BY d.id",
+        [branch_id],
+    )
+    return [row["physical_name"] for row in rows]
 
 
 def role_names(connection: Connection, project_id: str) -> dict[str, str]:

@@ -55,11 +55,11 @@ def median_jump(user: User, *, count: int, rest: int, limit: float, operations: 
 
 
 def test_a_restored_page_is_there_in_under_400_ms(user: User) -> None:
-    assert median_jump(user, count=20, rest=150, limit=400) < 400
+    assert median_jump(user, count=12, rest=150, limit=400) < 400
 
 
 def test_with_operations_of_1200_ms_it_is_there_in_under_1600_ms(slow_demo: Demo, visit: Callable[..., User]) -> None:
     user = visit(slow_demo)
     user.page.goto(slow_demo.sign_in)
     user.sees("v1")
-    assert median_jump(user, count=6, rest=2700, limit=1600, operations=1200) < 1600
+    assert median_jump(user, count=4, rest=2700, limit=1600, operations=1200) < 1600

@@ -4,6 +4,7 @@ import pytest
 
 from checkpoints import services
 from contacts import versions
+from neon.errors import NeonError
 from tests.contacts.everybody import everybody
 
 
@@ -43,3 +44,20 @@ def test_what_ends_half_way_goes_on_the_next_time(project, eve, monkeypatch):
     for each, uri in zip(projects, uris, strict=True):
         each.refresh_from_db()
         assert each.database_url == uri
+
+
+def test_one_that_cannot_be_asked_now_is_asked_the_next_time(project, eve, monkeypatch):
+    uri = project.database_url
+    for each in (project, eve.projects.get()):
+        each.database_url = each.database_url.replace("127.0.0.1:", "127.0.0.1:1")
+        each.save()
+
+    def away(each):
+        raise NeonError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "refresh_database_url", away)
+        services.upkeep()
+    services.upkeep()
+    project.refresh_from_db()
+    assert project.database_url == uri

@@ -240,11 +240,11 @@ def test_every_attempt_passes_the_pacer_and_knows_its_deadline(api, time):
 
 def test_a_pace_that_leaves_no_time_is_said_and_nothing_is_sent(api, time):
     route = api.get("/projects/p").mock(side_effect=[OK])
-    pacer = Pacer(per_second=1, per_minute=1, clock=time.clock, sleep=time.sleep)
-    client = wire.client(time, deadline=20, pacer=pacer)
+    pacer = Pacer(per_second=1, per_ten_seconds=1, clock=time.clock, sleep=time.sleep)
+    client = wire.client(time, deadline=5, pacer=pacer)
     read(client)
 
-    with pytest.raises(errors.RateLimited, match=r"^our own pace allows no request for 60.0 s") as caught:
+    with pytest.raises(errors.RateLimited, match=r"^our own pace allows no request for 10.0 s") as caught:
         read(client)
 
     assert caught.value.sentence == "Neon gets too many requests from this account. Try again in a minute."

@@ -11,19 +11,20 @@ from neon.local.errors import Locked
 
 # All as of one moment: a restore that becomes due in between would be neither running nor finished.
 STATE: LiteralString = """
+WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at)
 SELECT EXISTS (
-           SELECT FROM operations WHERE project_id = p.id AND finish_at > statement_timestamp()
+           SELECT FROM operations WHERE project_id = p.id AND finish_at > moment.at
        ) AS is_busy,
        EXISTS (
-           SELECT FROM branches WHERE project_id = p.id AND least(finalize_at, fail_at) <= statement_timestamp()
-           UNION ALL SELECT FROM snapshots WHERE project_id = p.id AND fail_at <= statement_timestamp()
+           SELECT FROM branches WHERE project_id = p.id AND least(finalize_at, fail_at) <= moment.at
+           UNION ALL SELECT FROM snapshots WHERE project_id = p.id AND fail_at <= moment.at
        ) AS is_due,
        EXISTS (
            SELECT FROM databases d JOIN branches b ON b.id = d.branch_id LEFT JOIN endpoints e ON e.branch_id = b.id
            LEFT JOIN pg_database c ON c.datname = d.physical_name
            WHERE b.project_id = p.id AND (c.oid IS NULL OR e.id IS NOT NULL AND NOT c.datallowconn)
        ) AS is_astray
-FROM projects p WHERE p.id = %s AND p.deleted_at IS NULL
+FROM projects p, moment WHERE p.id = %s AND p.deleted_at IS NULL
 """
 
 

@@ -225,7 +225,7 @@ def _parent(connection: Connection, project_id: str, parent_id: str) -> Row:
 
 def check_name(connection: Connection, project_id: str, name: str) -> None:
     query = "SELECT 1 FROM branches WHERE project_id = %s AND name = %s"
-    if connection.execute(query, [project_id, name]).fetchone():
+    if name and connection.execute(query, [project_id, name]).fetchone():
         raise Conflict("branch with the provided name already exists")
 
 

@@ -6,13 +6,13 @@ endpoint shares its databases. Whoever is to be opened gets copies of its own fi
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, LiteralString
 
 from psycopg.types.json import Jsonb
 
-from neon.local import cluster, store
+from neon.local import belongings, cluster, store
 from neon.local.cluster import Connection
 from neon.local.engine import leftovers, spares
 
@@ -28,13 +28,13 @@ AND EXISTS (SELECT FROM databases o WHERE o.physical_name = d.physical_name AND 
 
 @contextmanager
 def copied(
-    connection: Connection, sources: Sequence[Row], *, served: bool, closing: Sequence[str] = ()
+    connection: Connection, sources: Sequence[Row], *, served: bool, closing: Callable[[], Sequence[str]] = tuple
 ) -> Iterator[list[Row]]:
     """Copy databases to new ones that are closed and the plane's own, and lend the rows that describe these.
 
     The block is the transaction in which the caller records what they are. Sources that are *served* accept no
-    connections until its end; others accept none anyway. *closing* are live databases that accept none during the
-    block, which opens what follows them.
+    connections until its end; others accept none anyway. *closing* names the live databases, as they are when all is
+    copied, that accept none during the block, which opens what follows them.
     """
     live = [row["physical_name"] for row in sources] if served else []
     with ExitStack() as held:
@@ -52,7 +52,7 @@ def copied(
         held.enter_context(cluster.closed(connection, live))
         for name, source in missing.items():
             cluster.copy(connection, source, name)
-        held.enter_context(cluster.closed(connection, closing))
+        held.enter_context(cluster.closed(connection, closing()))
         # In a pipeline: what is only to be done is not waited for one by one, while nobody can connect.
         with connection.pipeline(), connection.transaction():
             leftovers.publish(connection, [*missing])
@@ -63,7 +63,7 @@ def copied(
             yield [
                 source
                 | {"physical_name": name}
-                | ({"properties": cluster.properties(connection, source["physical_name"])} if served else {})
+                | ({"properties": belongings.properties(connection, source["physical_name"])} if served else {})
                 for source, name in zip(sources, names, strict=True)
             ]
             for name in live:
@@ -125,7 +125,7 @@ def open_branch(connection: Connection, branch: Row) -> None:
     for row in databases:
         grants = [grant for grant in row["properties"]["privileges"] if grant["grantee"] not in strangers]
         kept = {**row["properties"], "privileges": grants}
-        cluster.revive(connection, row["physical_name"], roles[row["owner_name"]], kept)
+        belongings.revive(connection, row["physical_name"], roles[row["owner_name"]], kept)
 
 
 def retire_branch(connection: Connection, branch: Row) -> None:
@@ -136,6 +136,6 @@ def retire_branch(connection: Connection, branch: Row) -> None:
 
 def retire(connection: Connection, database: Row) -> None:
     """Make one closed database the plane's own and open to nobody; its row keeps its properties."""
-    kept = cluster.properties(connection, database["physical_name"])
+    kept = belongings.properties(connection, database["physical_name"])
     connection.execute("UPDATE databases SET properties = %s WHERE id = %s", [Jsonb(kept), database["id"]])
-    cluster.retire(connection, database["physical_name"])
+    belongings.retire(connection, database["physical_name"])

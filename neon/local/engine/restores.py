@@ -5,7 +5,7 @@ target becomes "(old)"; that is how a snapshot is restored. *reset*: the target 
 only the databases change sides; that is how a branch is restored from another one.
 """
 
-from typing import Any
+from typing import Any, LiteralString
 
 from neon.local import cluster, store
 from neon.local.cluster import Connection
@@ -20,6 +20,11 @@ WHERE project_id = %(project_id)s AND least(finalize_at, fail_at) <= clock_times
 UNION ALL
 SELECT true FROM snapshots WHERE project_id = %(project_id)s AND fail_at <= clock_timestamp()
 """
+# What was based on a snapshot that goes is based on the one before it.
+FOLLOW: tuple[LiteralString, ...] = (
+    "UPDATE snapshots SET based_on = %s WHERE based_on = %s",
+    "UPDATE branches SET based_on = %s WHERE based_on = %s",
+)
 SERVED = "SELECT d.* FROM databases d JOIN endpoints USING (branch_id) WHERE branch_id = ANY(%s) ORDER BY d.id"
 
 
@@ -173,6 +178,8 @@ def forget_branch(connection: Connection, branch_id: str) -> list[str]:
 def forget_snapshot(connection: Connection, snapshot: Row) -> None:
     """Delete a snapshot's row and leave its databases, and the roles that only it had, for the sweep."""
     leftovers.leave_databases(connection, "snapshot_id = %s", snapshot["id"])
+    for statement in FOLLOW:
+        connection.execute(statement, [snapshot["based_on"], snapshot["id"]])
     connection.execute("DELETE FROM snapshots WHERE id = %s", [snapshot["id"]])
     leave_roles(connection, snapshot["project_id"])
 

@@ -102,7 +102,13 @@ def restore(
         branches.check_name(connection, project_id, name)
         sources = store.databases_of_snapshot(connection, snapshot_id)
         at_once = finalize and not operations.take_time()
-        closing = store.served_of_branch(connection, target["id"]) if at_once else []
+
+        def closing() -> list[str]:
+            if not at_once:
+                return []
+            sweep.forget_dropped(connection, project_id)  # by its owner, while this was copied
+            return store.served_of_branch(connection, target["id"])
+
         with copies.copied(connection, sources, served=False, closing=closing) as made:
             branch = store.one(
                 connection,

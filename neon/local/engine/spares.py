@@ -15,13 +15,16 @@ from django.conf import settings
 from neon.local import cluster, postgres, store
 from neon.local.cluster import Connection
 from neon.local.engine import leftovers, sweep
+from neon.local.errors import Locked
 
 Row = dict[str, Any]
 
 CHANNEL = "spares"
 # Held by whoever copies: shared by those for whom somebody waits, alone by whoever builds a spare.
 COPYING = "copying"
-GIVE_WAY_SECONDS = 0.001
+LOOK_SECONDS = 0.001
+# Whoever builds answers to a cancellation within milliseconds. If not, its session goes, and nothing is lost with it.
+PATIENT_SECONDS, GIVE_UP_SECONDS = 1.0, 5.0
 
 MEASURE: LiteralString = """
 UPDATE databases d SET bytes = pg_database_size(p.oid) FROM pg_database p
@@ -45,10 +48,11 @@ SELECT d.id, d.physical_name FROM spares JOIN databases d ON d.id = database_id 
 """
 SHARE: LiteralString = "SELECT pg_try_advisory_lock_shared(hashtextextended(%s, 0)) AS held"
 UNSHARE: LiteralString = "SELECT pg_advisory_unlock_shared(hashtextextended(%s, 0))"
-CANCEL_BUILDER: LiteralString = """
-SELECT pg_cancel_backend(pid) FROM pg_locks
+STOP_BUILDER: LiteralString = """
+SELECT CASE WHEN %(patient)s THEN pg_cancel_backend(pid) ELSE pg_terminate_backend(pid) END FROM pg_locks
 WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND objsubid = 1
-AND (classid::bigint << 32) | objid::bigint = hashtextextended(%s, 0)
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+AND (classid::bigint << 32) | objid::bigint = hashtextextended(%(lock)s, 0)
 """
 
 
@@ -56,12 +60,13 @@ AND (classid::bigint << 32) | objid::bigint = hashtextextended(%s, 0)
 def claimed(connection: Connection, database: Row) -> Iterator[str | None]:
     """Lend the spare of a snapshot's database, for the caller to publish as something else; None without one.
 
-    One that is just being built is waited for: that takes no longer than a copy would.
+    One that is just being built is waited for: as a rule that takes no longer than a copy would.
     """
     if not database["snapshot_id"]:
         yield None
         return
-    # Whoever builds, takes or leaves a spare holds the lock on what it is a copy of.
+    # Whoever builds a spare, takes it, or lets it go for another one, holds the lock on what it is a copy of. It goes
+    # with that without the lock, but then the project is locked.
     with store.lock(connection, database["physical_name"], wait=True):
         query = "SELECT physical_name FROM spares WHERE database_id = %s"
         spare = connection.execute(query, [database["id"]]).fetchone()
@@ -75,10 +80,17 @@ def publish(connection: Connection, names: Sequence[str]) -> None:
 
 @contextmanager
 def giving_way(connection: Connection) -> Iterator[None]:
-    """Let nobody build a spare meanwhile: what is being built now ends at once, and is begun again later."""
+    """Let nobody build a spare meanwhile: what is being built now ends at once, and is begun again later.
+
+    Raises Locked when it does not end.
+    """
+    began = time.monotonic()
     while not store.one(connection, SHARE, COPYING)["held"]:
-        connection.execute(CANCEL_BUILDER, [COPYING])
-        time.sleep(GIVE_WAY_SECONDS)
+        waited = time.monotonic() - began
+        if waited > GIVE_UP_SECONDS:
+            raise Locked
+        connection.execute(STOP_BUILDER, {"lock": COPYING, "patient": waited < PATIENT_SECONDS})
+        time.sleep(LOOK_SECONDS)
     try:
         yield
     finally:
@@ -95,15 +107,17 @@ def build() -> bool:
 
     One is built at a time in the whole cluster. It ends early when somebody copies for whom somebody waits.
     """
-    # Whoever has to copy cancels what this session does: nobody else may have it afterwards.
-    with store.connection(keep=False) as connection, store.lock(connection, COPYING, wait=False) as held:
-        if not held:
-            return False
-        try:
+    try:
+        # Whoever has to copy cancels what this session does: nobody else may have it afterwards.
+        with store.connection(keep=False) as connection, store.lock(connection, COPYING, wait=False) as held:
+            if not held:
+                return False
             while missing := _next(connection):
                 _build(connection, missing)
-        except (psycopg.errors.QueryCanceled, psycopg.errors.ForeignKeyViolation, psycopg.errors.InvalidCatalogName):
-            return False  # to give way, or because its snapshot has been deleted meanwhile
+    except (psycopg.errors.QueryCanceled, psycopg.errors.AdminShutdown):
+        return False  # to give way
+    except (psycopg.errors.ForeignKeyViolation, psycopg.errors.InvalidCatalogName):
+        return False  # its snapshot has been deleted meanwhile
     return True
 
 

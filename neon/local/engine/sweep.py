@@ -28,6 +28,8 @@ def apart(connection: Connection, name: str) -> Iterator[None]:
     """Keep what fails for one project or database from stopping the upkeep of the others."""
     try:
         yield
+    except psycopg.errors.QueryCanceled:
+        raise  # to give way: for all of them
     except Exception:
         if connection.closed:
             raise

@@ -11,8 +11,8 @@ from tests.checkpoints.processes import until
 from tests.neon.local import plane
 
 EVERY = os.environ.get("KILL_POINTS") == "all"
-# Of those that are tried when it is not every one: all, or one of four.
-NTH = 4 if os.environ.get("KILL_POINTS") == "few" else 1
+# Of those that are tried when it is not every one: all, or one of eight.
+NTH = 8 if os.environ.get("KILL_POINTS") == "few" else 1
 # So that every clean-up after a restore prunes as well.
 KEPT = {"SAFETY_CHECKPOINTS": 1}
 

@@ -69,7 +69,7 @@ def test_a_kill_at_any_moment_leaves_one_world_and_no_trace(victim, http, call):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("call", CALLS)
 def test_many_kills(victim, http, call):
-    count = 13 if os.environ.get("KILL_POINTS") == "few" else 40
+    count = 6 if os.environ.get("KILL_POINTS") == "few" else 40
     kill_at([number * LONGEST / count for number in range(count)], victim, http, call)
 
 
