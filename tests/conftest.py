@@ -22,8 +22,8 @@ TOGETHER = ("tests/browser/", "tests/scale/")
 SUITES = {"clients", "kill", "scale", "speed"}
 # What goes through everything there is, where another module has the rule and an example: for .ci/run.
 THOROUGH = {
-    "browser": "test_contacts_list test_fork test_outage test_pages test_progress test_two_users"
-    " test_without_javascript",
+    "browser": "test_contacts_list test_flow_over_http test_fork test_outage test_pages test_progress"
+    " test_two_users test_without_javascript",
     "checkpoints": "test_access test_accounts test_admin test_advance_view test_call_budget test_changes"
     " test_checkpoint_delete test_checks test_clean_up test_contact_add test_contact_delete test_contact_edit"
     " test_contacts_list test_deleted_secrets test_demo_log test_doctor test_headers test_hostile_input"
