@@ -60,4 +60,5 @@ def _build_as_announced(stop: threading.Event) -> None:
                 complete = spares.build()
                 due = time.monotonic() + (AGAIN_SECONDS if complete else LOOK_SECONDS)
             for _ in connection.notifies(timeout=LOOK_SECONDS, stop_after=1):
-                due = 0.0
+                # Not at once: somebody still waits for what the announcement was part of.
+                due = min(due, time.monotonic() + LOOK_SECONDS)

@@ -12,7 +12,7 @@ from tests.speed import slowness
 
 pytestmark = [pytest.mark.browser, pytest.mark.speed, pytest.mark.timeout(180)]
 # A machine that others share has bad moments: a time that is missed is measured once more.
-MEASUREMENTS = 2
+MEASUREMENTS = 3
 
 # Presses the place of another checkpoint, and looks once a frame whether its page has come.
 JUMP = """
@@ -48,7 +48,7 @@ def median_jump(user: User, *, count: int, rest: int, limit: float, operations: 
         for jump in range(count):
             user.page.wait_for_timeout(rest)
             taken.append(user.page.evaluate(JUMP, PLACES[jump % 2]))
-        own = statistics.median(taken) - operations
+        own = statistics.median(taken[1:]) - operations  # the first one is cold
         if (median := operations + own / slowness()) < limit:
             break
     return median
@@ -62,4 +62,4 @@ def test_with_operations_of_1200_ms_it_is_there_in_under_1600_ms(slow_demo: Demo
     user = visit(slow_demo)
     user.page.goto(slow_demo.sign_in)
     user.sees("v1")
-    assert median_jump(user, count=4, rest=2700, limit=1600, operations=1200) < 1600
+    assert median_jump(user, count=6, rest=2700, limit=1600, operations=1200) < 1600
