@@ -12,7 +12,6 @@ other projects have no databases, so that nothing is copied; hence `connection_u
 ``uv run --group bench python -m benchmarks.neon_scale [--quick] [--processes N] [--out FOLDER]``
 """
 
-import argparse
 import math
 import random
 import statistics
@@ -31,7 +30,6 @@ from benchmarks.simulation import PER_MINUTE, PROJECTS, Account, Restore, Site, 
 from benchmarks.virtual_time import Clock
 from neon import service
 
-OUT = Path(__file__).parent / "results"
 OPERATION_SECONDS = 1.2
 LOADS, QUICK_LOADS = (1, 2, 4), (1, 4)
 # Of the simulated time: until the pace's minute is full, of a site that always has something to do, of each load.
@@ -200,10 +198,8 @@ def result(load: int, site: Site, waiting: Mapping[float, int]) -> dict[str, flo
 
 def main() -> int:
     """Simulate, say what came of it, and fail when somebody starved."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.neon_scale", description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="for a few simulated minutes only")
+    parser = report.arguments("neon_scale", __doc__)
     parser.add_argument("--processes", type=int, default=1, help="worker processes (default: 1)")
-    parser.add_argument("--out", type=Path, default=OUT, help="where to write (default: benchmarks/results)")
     wanted = parser.parse_args()
     server.start()
     clock = Clock()

@@ -8,7 +8,6 @@ in this process: it costs a few percent of a core, which are among the two. Brow
     uv run --group bench python -m benchmarks.pages [--quick] [--out FOLDER] [--seconds 0 0.3 1.2 5]
 """
 
-import argparse
 import asyncio
 import gzip
 import os
@@ -32,7 +31,6 @@ from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.browser.servers import Demo
 from tests.browser.user import User
 
-OUT = Path(__file__).parent / "results"
 CORES = 2
 CONNECTIONS = 8
 WARM_UP_SECONDS = 2.0
@@ -173,9 +171,7 @@ def jump(page: Page, demo: Demo, seconds: float, jumps: int) -> list[float]:
 
 def main() -> None:
     """Measure, and say what was measured."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="for a few seconds only")
-    parser.add_argument("--out", type=Path, default=OUT, help="where to write (default: benchmarks/results)")
+    parser = report.arguments("pages", __doc__)
     parser.add_argument("--seconds", type=float, nargs="*", default=OPERATION_SECONDS, help="of Neon's operations")
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
