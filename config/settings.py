@@ -176,6 +176,7 @@ WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": WORKER_CONCURRENCY,
     "fetch_job_polling_interval": 0.25,  # LISTEN does not survive a restart of Postgres; polling does
+    "update_heartbeat_interval": 2.0,  # by which pages and /readyz tell whether a worker is there
     "delete_jobs": "always",  # what failed is in the log, and is tried again by a new job
 }
 

@@ -66,12 +66,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is thorough, and begin with the browser's tests: they take longest."""
+    """Mark what is thorough, and begin with what takes longest.
+
+    The browser comes second: it leaves an event loop running, in which nothing else can be run to its end.
+    """
     for item in items:
         has_suite = SUITES & {marker.name for marker in item.iter_markers()}
         if not has_suite and item.path.stem in THOROUGH.get(item.path.parent.name, "").split():
             item.add_marker("thorough")
-    items.sort(key=lambda item: item.path.parent.name != "browser")
+    items.sort(key=lambda item: ("scale", "browser", item.path.parent.name).index(item.path.parent.name))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

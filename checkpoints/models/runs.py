@@ -12,15 +12,15 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
-from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.contrib.django.models import ProcrastinateWorker
 
 from checkpoints.models.logged import logged
 from checkpoints.models.projects import Checkpoint, Project
 
 # A queued run that no worker has taken by then is waiting for a worker that is not there.
 TAKEN_WITHIN = timedelta(seconds=3)
-# A worker that has not been heard of for so long is dead; it says every 10 s that it is not.
-HEARTBEAT_WITHIN = timedelta(seconds=30)
+# A worker that has not been heard of for so long is dead, or away: it says every other second that it is not.
+HEARTBEAT_WITHIN = timedelta(seconds=10)
 RESTORE = {
     "look": "Look for changes since the checkpoint",
     "restore": "Restore the snapshot",
@@ -198,11 +198,11 @@ class Run(models.Model):
 
     @property
     def is_waiting_for_a_worker(self) -> bool:
-        """Tell whether no worker has taken the run though one should have by now, unless they are all busy."""
+        """Tell whether no worker has taken the run though one should have by now, and none is there."""
         if self.status != self.Status.QUEUED or timezone.now() - self.created_at <= TAKEN_WITHIN:
             return False
         alive = timezone.now() - HEARTBEAT_WITHIN
-        return not ProcrastinateJob.objects.filter(status="doing", worker__last_heartbeat__gt=alive).exists()
+        return not ProcrastinateWorker.objects.filter(last_heartbeat__gt=alive).exists()
 
     @property
     def place(self) -> int:

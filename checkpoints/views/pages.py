@@ -1,7 +1,6 @@
 """Pages to look at: home, a checkpoint, a run; and the probes for whoever runs the site."""
 
 from concurrent.futures import Future
-from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import login
@@ -21,6 +20,7 @@ from checkpoints.changes import threads
 from checkpoints.forms import EarlierForm, RenameForm
 from checkpoints.http import Request
 from checkpoints.models import Checkpoint, Run
+from checkpoints.models.runs import HEARTBEAT_WITHIN
 from contacts import paging, schema
 from contacts.errors import AppDatabaseError
 from contacts.forms import ContactForm
@@ -32,7 +32,6 @@ TABS = ("app", "meta", "schema")
 PATIENCE_SECONDS = 0.5
 # How many checkpoints are offered to be deleted where there is no room.
 OFFERED = 50
-WORKER_HEARTBEAT = timedelta(seconds=30)
 
 
 @require_safe
@@ -160,7 +159,7 @@ def healthz(request: Request) -> HttpResponse:
 def readyz(request: Request) -> HttpResponse:
     """Say whether the meta database answers, a worker is alive, and the embedded server's disk has room."""
     try:
-        alive = ProcrastinateWorker.objects.filter(last_heartbeat__gt=timezone.now() - WORKER_HEARTBEAT)
+        alive = ProcrastinateWorker.objects.filter(last_heartbeat__gt=timezone.now() - HEARTBEAT_WITHIN)
         ready = {"meta_database": True, "queue": alive.exists()}
     except DatabaseError:
         ready = {"meta_database": False, "queue": False}

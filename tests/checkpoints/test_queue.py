@@ -39,16 +39,9 @@ def others(db):
 
 
 def employ(*, heard_of):
-    """Let a worker be at work that was last heard of so long ago."""
+    """Let a worker be there that was last heard of so long ago."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (%s) RETURNING id", [timezone.now() - heard_of]
-        )
-        cursor.execute(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, status, worker_id)"
-            " VALUES ('default', 'another', 'doing', %s)",
-            cursor.fetchone(),
-        )
+        cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (%s)", [timezone.now() - heard_of])
 
 
 def long_ago(*waiting):
@@ -87,9 +80,9 @@ def test_where_no_worker_is_it_says_that_instead(others, user, said):
     assert said(run) == [NO_WORKER]
 
 
-def test_where_all_workers_are_busy_it_waits_for_its_turn(run, said):
+def test_where_a_worker_is_there_it_waits_for_its_turn(run, said):
     long_ago(run)
-    employ(heard_of=timedelta(seconds=9))
+    employ(heard_of=timedelta(seconds=5))
     assert said(run) == ["Waiting for its turn: it is next."]
 
 
