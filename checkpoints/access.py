@@ -57,10 +57,9 @@ def project(request: Request) -> Project | None:
 
 
 def checkpoint(request: Request, pk: uuid.UUID) -> Checkpoint:
-    """Return one of the user's checkpoints with its project and parent."""
-    return get_object_or_404(
-        Checkpoint.objects.select_related("project__head", "parent"), pk=pk, project__owner=request.user
-    )
+    """Return one of the user's checkpoints with its project."""
+    found = Checkpoint.objects.defer("fingerprint").select_related("project")
+    return get_object_or_404(found, pk=pk, project__owner=request.user)
 
 
 def run(request: Request, pk: uuid.UUID) -> Run:

@@ -1,5 +1,6 @@
 """Requests as the views know them, and answers that fit both htmx and a plain browser."""
 
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +27,16 @@ def came_from(request: Request) -> str | None:
         return request.htmx.current_url_abs_path
     except ValueError:
         return None
+
+
+def moment() -> str:
+    """Return the time as pages say it."""
+    return f"{time.time():.6f}"
+
+
+def seen(request: HttpRequest) -> dict[str, str]:
+    """Let every template say when it was rendered."""
+    return {"seen": moment()}
 
 
 def page(

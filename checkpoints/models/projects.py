@@ -77,16 +77,21 @@ class Project(models.Model):
 class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
     """Questions about checkpoints."""
 
-    def timeline(self, *others: "Checkpoint | None", before: uuid.UUID | None = None) -> Timeline:
-        """Return one project's newest checkpoints, or those *before* another, and with them these *others*."""
-        found = self.defer("fingerprint").order_by("-created_at")
+    def timeline(self, *also: uuid.UUID | None, before: uuid.UUID | None = None) -> Timeline:
+        """Return one project's newest checkpoints, or those *before* another, and *also* those with these ids."""
+        brief = self.defer("fingerprint").order_by("-created_at")
         then = self.filter(pk=before).first() if before else None
-        if then:
-            found = found.filter(created_at__lt=then.created_at)
-        page = list(found[: SHOWN + 1])
+        page = list((brief.filter(created_at__lt=then.created_at) if then else brief)[: SHOWN + 1])
         shown = page[:SHOWN]
-        line = draw([*filter(None, others), *shown])
-        return Timeline(shown, line, is_newest=then is None, earlier=shown[-1] if len(page) > SHOWN else None)
+        missing = set(filter(None, also)) - {checkpoint.pk for checkpoint in shown}
+        others = list(brief.filter(pk__in=missing)) if missing else []
+        return Timeline(
+            shown,
+            others,
+            line=draw([*others, *shown]),
+            is_newest=then is None,
+            earlier=shown[-1] if len(page) > SHOWN else None,
+        )
 
     def deletable(self, *, apart_from: "Checkpoint | None" = None) -> Self:
         """Return the checkpoints that may be deleted, safety checkpoints first, the oldest first."""

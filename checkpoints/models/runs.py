@@ -3,30 +3,26 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import resources
 from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, prefetch_related_objects
 from django.urls import reverse
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateWorker
 
 from checkpoints.models.logged import logged
 from checkpoints.models.projects import Checkpoint, Project
+from checkpoints.models.steps import Attempt, Step
 
+BOTH = resources.files("checkpoints").joinpath("sql", "runs.sql").read_text(encoding="utf-8")
 # A queued run that no worker has taken by then is waiting for a worker that is not there.
 TAKEN_WITHIN = timedelta(seconds=3)
 # A worker that has not been heard of for so long is dead, or away: it says every other second that it is not.
 HEARTBEAT_WITHIN = timedelta(seconds=10)
-RESTORE = {
-    "look": "Look for changes since the checkpoint",
-    "restore": "Restore the snapshot",
-    "verify": "Compare with the checkpoint",
-    "record": "Record where the database is",
-}
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -57,55 +53,22 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Return the project's runs that are unfinished, or of which it is not known yet how they ended."""
         return self.filter(Q(status__in=Run.UNFINISHED) | Q(state__has_key="unsure"), project=project)
 
+    def at_work_and_undoable(self, project: Project) -> "tuple[Run | None, Run | None]":
+        """Return the owner's unfinished run, and the restore that led to where the database is if there is a way back.
+
+        By one query, as every page asks for both.
+        """
+        found = list(self.raw(BOTH, {"owner": project.owner_id, "project": project.pk}))
+        at_work = next((run for run in found if not run.is_finished), None)
+        undoable = next((run for run in found if run.is_finished and run.kind in Run.SWAPS), None)
+        if undoable is None or undoable.result_id != project.head_id:
+            return at_work, None
+        prefetch_related_objects([undoable], "origin", "saved")
+        return at_work, undoable if undoable.way_back else None
+
     def undoable(self, project: Project) -> "Run | None":
         """Return the restore that led to where the database is, if what it replaced can be returned to."""
-        led_here = self.filter(project=project, result__isnull=False).exclude(kind=Run.Kind.DELETE)
-        last = led_here.order_by("-created_at").first()
-        return last if last and last.kind in Run.SWAPS and last.way_back and last.result_id == project.head_id else None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step of a run as people see it; ``seconds`` is None until it has finished."""
-
-    name: str
-    label: str
-    state: str
-    seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A step that is to be done; ``again`` when an earlier attempt began it and may have had an effect."""
-
-    again: bool
-
-
-def plan(kind: str) -> list[dict[str, str | None]]:
-    """Return the steps of a new run of that kind."""
-    steps = {
-        Run.Kind.START: {
-            "create": "Create the Neon project",
-            "apply": "Apply the first prompt",
-            "snapshot": "Take a snapshot",
-            "record": "Record the checkpoint",
-        },
-        Run.Kind.ADVANCE: {
-            "apply": "Apply the prompt",
-            "snapshot": "Take a snapshot",
-            "record": "Record the checkpoint",
-        },
-        Run.Kind.RESTORE: RESTORE,
-        Run.Kind.UNDO: {"save": "Save what the restore replaced"} | RESTORE,
-        Run.Kind.DELETE: {
-            "forget": "Forget the checkpoint",
-            "snapshot": "Delete its snapshot",
-        },
-    }[Run.Kind(kind)]
-    return [
-        {"name": name, "label": label, "state": "waiting", "started": None, "finished": None}
-        for name, label in steps.items()
-    ]
+        return self.at_work_and_undoable(project)[1]
 
 
 class Run(models.Model):

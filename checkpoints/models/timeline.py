@@ -31,10 +31,24 @@ class Timeline:
     """A part of a project's checkpoints, the newest first, and the line that they are drawn as."""
 
     checkpoints: list["Checkpoint"]
+    # Some others that are shown all the same.
+    others: list["Checkpoint"]
     line: list[Entry]
     is_newest: bool
     # The one before which there are more.
     earlier: "Checkpoint | None"
+
+    def get(self, pk: uuid.UUID | None) -> "Checkpoint | None":
+        """Return one of those that are shown."""
+        return next((checkpoint for checkpoint in (*self.checkpoints, *self.others) if checkpoint.pk == pk), None)
+
+    def next(self, checkpoint: "Checkpoint") -> "Checkpoint | None":
+        """Return the newest checkpoint that a prompt made from this one, and ask for it only if it may not be shown."""
+        if not (self.is_newest and checkpoint in self.checkpoints):
+            return checkpoint.next
+        # All that were made since are shown as well.
+        made = (each for each in self.checkpoints if each.parent_id == checkpoint.pk and each.kind == each.Kind.PROMPT)
+        return next(made, None)
 
 
 def draw(checkpoints: Iterable["Checkpoint"]) -> list[Entry]:

@@ -9,13 +9,14 @@ from django.db import Error as DatabaseError
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 from procrastinate.contrib.django.models import ProcrastinateWorker
 from sesame.utils import get_user
 
 import contacts.versions
-from checkpoints import access, http, runs
+from checkpoints import access, http, kept, runs
 from checkpoints.changes import threads
 from checkpoints.forms import EarlierForm, RenameForm
 from checkpoints.http import Request
@@ -67,7 +68,9 @@ def show_checkpoint(
         return http.fragment(request, "_found.html", context, into="#found", status=status)
     if part == "tab":
         return http.fragment(request, "_tab.html", context, into="#tab", status=status)
-    return http.page(request, "checkpoint.html", context, url=url, status=status)
+    if extra or not kept.fits(request, context):
+        return http.page(request, "checkpoint.html", context, url=url, status=status)
+    return HttpResponse(kept.render(request, "checkpoint.html", context), status=status)
 
 
 def checkpoint_context(request: Request, checkpoint: Checkpoint, wanted: Wanted | None = None) -> dict[str, Any]:
@@ -83,19 +86,20 @@ def checkpoint_context(request: Request, checkpoint: Checkpoint, wanted: Wanted 
         reading = threads.submit(paging.read, project.database_url, version, wanted)
     elif is_head and tab == "schema":
         reading = threads.submit(schema.columns, project.database_url)
-    context = timeline_context(request, checkpoint) | {
+    at_work, undoable = Run.objects.at_work_and_undoable(project)
+    context = timeline_context(request, checkpoint)
+    context |= {
         "project": project,
-        "parent": checkpoint.parent,
-        "next": checkpoint.next,
+        "next": context["timeline"].next(checkpoint),
         "next_version": checkpoint.next_version,
         "version": version,
         "tab": tab,
         "wanted": wanted,
         "query": wanted.query,
-        "form": ContactForm(version),
-        "rename_form": RenameForm(instance=checkpoint),
-        "undoable": Run.objects.undoable(project) if is_head else None,
-        "run": access.unfinished_run(request),
+        "form": SimpleLazyObject(lambda: ContactForm(version)),
+        "rename_form": SimpleLazyObject(lambda: RenameForm(instance=checkpoint)),
+        "undoable": undoable if is_head else None,
+        "run": at_work,
     }
     try:
         context["columns" if tab == "schema" else "found"] = reading.result() if reading else None
@@ -106,13 +110,13 @@ def checkpoint_context(request: Request, checkpoint: Checkpoint, wanted: Wanted 
 
 def timeline_context(request: Request, checkpoint: Checkpoint) -> dict[str, Any]:
     """Gather what the timeline shows: the newest checkpoints or some earlier ones, this one, and the head."""
-    head = checkpoint.project.head
-    before = EarlierForm(request.GET).checkpoint
+    project, before = checkpoint.project, EarlierForm(request.GET).checkpoint
+    timeline = project.checkpoints.timeline(checkpoint.pk, project.head_id, before=before)
     return {
         "checkpoint": checkpoint,
-        "head": head,
-        "is_head": checkpoint == head,
-        "timeline": checkpoint.project.checkpoints.timeline(checkpoint, head, before=before),
+        "head": timeline.get(project.head_id),
+        "is_head": checkpoint.pk == project.head_id,
+        "timeline": timeline,
     }
 
 

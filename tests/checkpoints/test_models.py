@@ -147,7 +147,7 @@ def test_so_many_are_shown_and_earlier_ones_on_demand(project, grow):
     newest = project.checkpoints.timeline()
     assert newest.checkpoints == line[: -SHOWN - 1 : -1]
     assert (newest.is_newest, newest.earlier) == (True, line[-SHOWN])
-    middle = project.checkpoints.timeline(line[-1], None, before=newest.earlier.pk)
+    middle = project.checkpoints.timeline(line[-1].pk, None, before=newest.earlier.pk)
     assert middle.checkpoints == line[SHOWN:0:-1]
     assert [entry.checkpoint for entry in middle.line] == [*line[1 : SHOWN + 1], line[-1]]
     assert (middle.is_newest, middle.earlier) == (False, line[1])
