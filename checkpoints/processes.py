@@ -16,6 +16,8 @@ STOP_SECONDS = 3.0
 # A process that ends sooner than this, again and again, is not worth another start.
 SOON_SECONDS = 5.0
 SOON_ENDS = 3
+# A process computes on one core; beyond these, Postgres wants the others.
+WEB_PROCESSES = min(os.cpu_count() or 1, 4)
 WEB_THREADS = 16
 
 
@@ -72,12 +74,12 @@ def worker() -> Child:
 
 
 def web_server(host: str, port: int) -> Child:
-    """Start the web server: one process, since app-database connections are pooled in a process."""
+    """Start the web server, with a process for each core and a pool of app-database connections in each process."""
     return Child(
         "web server",
         *("-m", "granian", "config.wsgi:application", "--interface", "wsgi", "--host", host, "--port", str(port)),
-        *("--workers", "1", "--blocking-threads", str(WEB_THREADS), "--log-level", "error", "--no-ws"),
-        "--no-access-log",  # whatever the environment says: there are one-time tokens in addresses
+        *("--workers", str(WEB_PROCESSES), "--blocking-threads", str(WEB_THREADS), "--log-level", "error"),
+        *("--no-ws", "--no-access-log"),  # whatever the environment says: there are one-time tokens in addresses
     )
 
 

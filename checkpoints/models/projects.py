@@ -1,7 +1,8 @@
 """Projects, and the tree of checkpoints that each has."""
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from importlib import resources
 from typing import Any, Self
 
 from django.conf import settings
@@ -14,6 +15,7 @@ import contacts.versions
 from checkpoints.fields import EncryptedTextField
 from checkpoints.models.timeline import SHOWN, Timeline, draw
 
+TIMELINE = resources.files("checkpoints").joinpath("sql", "timeline.sql").read_text(encoding="utf-8")
 # After that it is worth asking again: the plan may have grown.
 FULL_FOR = timedelta(hours=1)
 
@@ -77,14 +79,17 @@ class Project(models.Model):
 class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
     """Questions about checkpoints."""
 
-    def timeline(self, *also: uuid.UUID | None, before: uuid.UUID | None = None) -> Timeline:
-        """Return one project's newest checkpoints, or those *before* another, and *also* those with these ids."""
-        brief = self.defer("fingerprint").order_by("-created_at")
-        then = self.filter(pk=before).first() if before else None
-        page = list((brief.filter(created_at__lt=then.created_at) if then else brief)[: SHOWN + 1])
+    def timeline(self, project: Project, *also: uuid.UUID | None, before: uuid.UUID | None = None) -> Timeline:
+        """Return a project's newest checkpoints, or those *before* another, and *also* those with these ids."""
+        then = self.filter(project=project, pk=before).first() if before else None
+        moment = then.created_at if then else datetime.max.replace(tzinfo=UTC)
+        parameters = {"project": project.pk, "before": moment, "limit": SHOWN + 1, "also": [*filter(None, also)]}
+        found = list(self.raw(TIMELINE, parameters))
+        for checkpoint in found:
+            checkpoint.project = project
+        page = [checkpoint for checkpoint in found if checkpoint.created_at < moment][: SHOWN + 1]
         shown = page[:SHOWN]
-        missing = set(filter(None, also)) - {checkpoint.pk for checkpoint in shown}
-        others = list(brief.filter(pk__in=missing)) if missing else []
+        others = [checkpoint for checkpoint in found if checkpoint not in shown and checkpoint.pk in also]
         return Timeline(
             shown,
             others,

@@ -110,8 +110,9 @@ def checkpoint_context(request: Request, checkpoint: Checkpoint, wanted: Wanted 
 
 def timeline_context(request: Request, checkpoint: Checkpoint) -> dict[str, Any]:
     """Gather what the timeline shows: the newest checkpoints or some earlier ones, this one, and the head."""
-    project, before = checkpoint.project, EarlierForm(request.GET).checkpoint
-    timeline = project.checkpoints.timeline(checkpoint.pk, project.head_id, before=before)
+    project = checkpoint.project
+    before = EarlierForm(request.GET).checkpoint if "before" in request.GET else None
+    timeline = Checkpoint.objects.timeline(project, checkpoint.pk, project.head_id, before=before)
     return {
         "checkpoint": checkpoint,
         "head": timeline.get(project.head_id),

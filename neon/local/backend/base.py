@@ -1,5 +1,6 @@
 """Django's Postgres backend, connecting to the embedded server and starting it when it is needed."""
 
+import select
 from typing import Any
 
 from django.db.backends.postgresql import base
@@ -21,3 +22,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except self.Database.OperationalError:
             postgres.embedded().forget()
             return super().get_new_connection({**conn_params, **postgres.embedded().address()})
+
+    def is_usable(self) -> bool:
+        """Tell, without a round trip, that the server said nothing: to an idle client it only says good-bye."""
+        if self.connection.closed:
+            return False
+        poll = select.poll()
+        poll.register(self.connection.fileno(), select.POLLIN)
+        return not poll.poll(0)
