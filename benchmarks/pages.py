@@ -39,6 +39,7 @@ JUMPS, QUICK_JUMPS = 20, 3
 PAGES_PER_SECOND, PAGE_MS = 450, 20
 OPERATION_SECONDS = (0, 0.3, 1.2, 5)
 OVERHEAD_MS = 150
+LOOK_MS = 2000
 PACKAGES = ("django", "granian", "psycopg", "playwright")
 PEOPLE = (b"Ada Lovelace", b"Alan Turing", b"Grace Hopper")
 # Presses the place of another checkpoint, looks once a frame whether its page has come, and lets that frame be painted.
@@ -155,7 +156,10 @@ def act(seconds: float, jumps: int) -> list[float]:
 
 
 def jump(page: Page, demo: Demo, seconds: float, jumps: int) -> list[float]:
-    """Jump between two checkpoints; between the jumps, the clean-up has its two operations, which lock the project."""
+    """Jump between two checkpoints, with pauses in which somebody would look at the page.
+
+    Meanwhile the clean-up has its two operations, which lock the project, and the plane builds the next spare.
+    """
     user = User(page)
     page.set_default_timeout(60_000)
     page.goto(demo.sign_in)
@@ -164,7 +168,7 @@ def jump(page: Page, demo: Demo, seconds: float, jumps: int) -> list[float]:
     page.get_by_role("heading", name="Checkpoint v2").wait_for()
     taken = []
     for place in range(jumps + 1):  # the first one is cold
-        page.wait_for_timeout(300 + 2300 * seconds)
+        page.wait_for_timeout(LOOK_MS + 2300 * seconds)
         taken.append(page.evaluate(JUMP, PLACES[place % 2]))
     return taken
 

@@ -3,14 +3,16 @@
 import logging
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+import psycopg
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
+from psycopg import sql
 
 from checkpoints import aftermath, locks, services
 from checkpoints.errors import FlowError, Gone
@@ -27,8 +29,9 @@ VERBS = {
     Run.Kind.UNDO: services.undo,
     Run.Kind.DELETE: services.delete,
 }
-# Until the first look; each pause after it is longer, as many may wait at the same time.
-LOOK_SECONDS, LONGER = 0.01, 1.2
+# Whoever waits for a run is told of news. A look now and then is for where that does not come through: behind a pooler
+# that changes sessions, or in the transaction of a test.
+LOOK_SECONDS = 0.1
 # Whoever has executed a run queues its clean-up, and gives up its lock only then.
 RELEASE_SECONDS = 5
 
@@ -130,16 +133,28 @@ def enqueue(task: str, run: Run) -> None:
 
 def wait(run: Run, seconds: float, *, for_news: bool = False) -> Run:
     """Return the run once it has ended (or, *for_news*, moved on by a step), at the latest after *seconds*."""
-    seen = (run.status, run.steps)
-    deadline, pause = time.monotonic() + seconds, LOOK_SECONDS
-    while not run.is_finished and (left := deadline - time.monotonic()) > 0:
-        time.sleep(min(pause, left))
-        pause *= LONGER
-        run.refresh_from_db(fields=["status", "steps"])
-        if for_news and (run.status, run.steps) != seen:
-            break
-    run.refresh_from_db()
-    return run
+    seen, deadline = (run.status, run.steps), time.monotonic() + seconds
+    with _listening(run) as session:
+        while True:
+            run.refresh_from_db()
+            left = deadline - time.monotonic()
+            if run.is_finished or left <= 0 or (for_news and (run.status, run.steps) != seen):
+                return run
+            for told in session.notifies(timeout=min(left, LOOK_SECONDS)):
+                if for_news or told.payload not in Run.UNFINISHED:
+                    break
+
+
+@contextmanager
+def _listening(run: Run) -> Iterator[psycopg.Connection[Any]]:
+    """Lend this thread's session to the meta database, to which news of a run are told meanwhile."""
+    channel = sql.Identifier(f"run_{run.pk.hex}")
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("LISTEN {}").format(channel))
+        try:
+            yield connection.connection
+        finally:
+            cursor.execute(sql.SQL("UNLISTEN {}").format(channel))
 
 
 def _fail(run: Run, cause: Exception, sentence: str, detail: str) -> None:

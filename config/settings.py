@@ -68,10 +68,10 @@ NEON_LOCAL = env.bool("NEON_LOCAL", default=LOCAL)
 NEON_LOCAL_API_KEY = env.str("NEON_LOCAL_API_KEY", default="")
 NEON_LOCAL_API_KEY_GIVEN = bool(NEON_LOCAL_API_KEY)
 NEON_LOCAL_API_KEY = NEON_LOCAL_API_KEY or salted_hmac("neon.local", "api key", SECRET_KEY).hexdigest()
-# What the copies may take that are made in advance for restores, and from what size of a database they are made:
-# a small one is copied as quickly.
+# What the copies may take that are made in advance for restores, and from what size of a database they are made: even
+# the smallest takes ten times as long to copy as to rename.
 NEON_LOCAL_SPARE_BYTES = env.int("NEON_LOCAL_SPARE_BYTES", default=2 * 1024**3)
-NEON_LOCAL_SPARE_FROM_BYTES = env.int("NEON_LOCAL_SPARE_FROM_BYTES", default=32 * 1024**2)
+NEON_LOCAL_SPARE_FROM_BYTES = env.int("NEON_LOCAL_SPARE_FROM_BYTES", default=0)
 NEON_LOCAL_OPERATION_SECONDS = env.float("NEON_LOCAL_OPERATION_SECONDS", default=0.0)
 NEON_LOCAL_SNAPSHOT_LIMIT = env.int("NEON_LOCAL_SNAPSHOT_LIMIT", default=0)
 NEON_LOCAL_ROOT_BRANCH_LIMIT = env.int("NEON_LOCAL_ROOT_BRANCH_LIMIT", default=0)

@@ -34,6 +34,7 @@ CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10
 LOCK_SECONDS = 3
 RETRY_SECONDS = 5.0
+NEVER = 2**31
 LONGEST_PAUSE = 0.5
 # Shared by all app databases of a process: many users, and most of them idle.
 IDLE_LIMIT = 32
@@ -98,8 +99,8 @@ def connect(uri: str) -> Connection:
             "keepalives_count": 3,
             "tcp_user_timeout": round(STATEMENT_SECONDS * 1000),
         }
-        # No prepared statements: their plans may break when a restore or a step changes the schema.
-        return psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]
+        # Nothing is prepared that does not ask for it: plans may break when a restore or a step changes the schema.
+        return psycopg.connect(**parameters, autocommit=True, prepare_threshold=NEVER)  # type: ignore[arg-type]
     except (psycopg.Error, ValueError) as error:
         text = str(error)
         passing = PASSING.search(text)

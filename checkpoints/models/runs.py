@@ -125,6 +125,8 @@ class Run(models.Model):
 
     # Told of each step as it finishes; for whoever executes a run in a terminal.
     listener: Callable[[Step], None] | None = None
+    # The step that has been noted as begun and is not entered yet, and whether that was not for the first time.
+    _begun, _again = "", False
 
     objects = RunQuerySet.as_manager()
 
@@ -218,21 +220,32 @@ class Run(models.Model):
     def step(self, name: str) -> Iterator[Attempt | None]:
         """Enter a step: None when an earlier attempt finished it, so that it is skipped.
 
-        The step is recorded as finished, with the run's state, when the block ends without an exception.
+        When the block ends without an exception, it is recorded at once that the step is finished, what the run knows
+        by then, and that the next step has begun.
         """
         step = next(step for step in self.steps if step["name"] == name)
         if step["state"] == "done":
             yield None
             return
-        attempt = Attempt(again=step["started"] is not None)
-        step |= {"state": "running", "started": timezone.now().isoformat()}
-        self.save(update_fields=["steps"])
+        if self._begun != name:
+            self._begin_step(name)
+            self.save(update_fields=["steps"])
+        self._begun = ""
         with logged(self, name):
-            yield attempt
+            yield Attempt(self._again)
         step |= {"state": "done", "finished": timezone.now().isoformat()}
+        self._begin_step()
         self.save(update_fields=["steps", "state"])
         if self.listener:
             self.listener(next(step for step in self.progress if step.name == name))
+
+    def _begin_step(self, name: str = "") -> None:
+        """Note, to be saved, that a step has begun: the next one that there is, unless another is named."""
+        for step in self.steps:
+            if step["name"] == name or (not name and step["state"] != "done"):
+                self._begun, self._again = step["name"], step["started"] is not None
+                step |= {"state": "running", "started": timezone.now().isoformat()}
+                return
 
     def remember(self, **facts: Any) -> None:
         """Keep facts that a later attempt needs, before the effect that they describe."""
@@ -247,7 +260,8 @@ class Run(models.Model):
         """Record that a worker is at it, for the first time or again."""
         self.status = self.Status.RUNNING
         self.started_at = self.started_at or timezone.now()
-        self.save(update_fields=["status", "started_at"])
+        self._begin_step()
+        self.save(update_fields=["status", "started_at", "steps"])
 
     def succeed(self, result: Checkpoint | None) -> None:
         """Record the end, and the checkpoint that the run led to."""

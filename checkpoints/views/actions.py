@@ -89,7 +89,8 @@ def begin(
 
 def follow(request: Request, run: Run) -> HttpResponse:
     """Answer with the result if the run ends within half a second, else with its progress."""
-    run = access.run(request, runs.wait(run, PATIENCE_SECONDS).pk)  # as of now: it may end between two looks
+    request.run_id = run.pk  # for the log
+    run = runs.wait(run, PATIENCE_SECONDS)
     if not request.htmx:
         return redirect(run)
     response = show_run(request, run)

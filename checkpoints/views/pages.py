@@ -127,18 +127,18 @@ def timeline_context(request: Request, checkpoint: Checkpoint) -> dict[str, Any]
 def run(request: Request, run: Run) -> HttpResponse:
     """Show a run's progress; htmx gets an answer when there is news, and the resulting page when it has succeeded."""
     if request.htmx:
-        run = access.run(request, runs.wait(run, PATIENCE_SECONDS, for_news=True).pk)  # with its project, as of now
+        run = runs.wait(run, PATIENCE_SECONDS, for_news=True)
     return show_run(request, run)
 
 
 def show_run(request: Request, run: Run) -> HttpResponse:
     """Answer with what a run led to, or with its progress, or with its failure."""
     if run.status == Run.Status.SUCCEEDED:
-        if run.result is None:
+        if run.result_id is None:
             return redirect("home")
         if not request.htmx:
-            return redirect(run.result)
-        result = access.checkpoint(request, run.result.pk)
+            return redirect("checkpoint", run.result_id)
+        result = access.checkpoint(request, run.result_id)
         return show_checkpoint(request, result, url=result.get_absolute_url())
     head = run.project.head if run.project else None
     back = head or run.target

@@ -13,7 +13,7 @@ from neon.local.engine import spares
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.5
 # Without an announcement: there may be room on the disk again.
 AGAIN_SECONDS = 10.0
 # After a failure, which may be of a kind that is not over so soon.

@@ -78,11 +78,12 @@ def test_a_project_shows_its_checkpoints_and_no_address(staff, project):
 def test_a_run_shows_its_steps_and_what_went_wrong(staff, head, started):
     run = runs.begin(owner=started, kind=Run.Kind.RESTORE, project=head.project, target=head)
     run.begin()
-    with run.step("restore"):
+    with run.step("look"):
         pass
     run.fail("Neon cannot be reached right now.", detail="Unreachable: POST /restore")
     text = staff.get(url(Run, run.pk, "change")).content.decode()
-    assert "Restore the snapshot: done 0.00 s" in text
+    assert "Look for changes since the checkpoint: done 0.00 s" in text
+    assert "Restore the snapshot: failed" in text
     assert "Compare with the checkpoint: waiting" in text
     assert "Neon cannot be reached right now." in text
     assert "Unreachable: POST /restore" in text

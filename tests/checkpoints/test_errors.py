@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from checkpoints.views import pages
+from checkpoints.models.runs import RunQuerySet
 from tests.checkpoints.html import HTMX, Page
 
 
@@ -20,10 +20,10 @@ def test_a_404_says_who_is_signed_in(user, client_of):
 
 
 def test_a_fault_of_ours_is_500_and_says_nothing_about_itself(started, head, monkeypatch, caplog):
-    def fail(request):
+    def fail(*arguments):
         raise RuntimeError("postgresql://somebody:secret@host/db")
 
-    monkeypatch.setattr(pages.access, "unfinished_run", fail)
+    monkeypatch.setattr(RunQuerySet, "at_work_and_undoable", fail)
     client = Client(raise_request_exception=False)
     client.force_login(started)
     response = client.get(f"/checkpoints/{head.pk}/")

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from checkpoints.models import Checkpoint, Project, Run, Step, plan
+from checkpoints.models import Checkpoint, Project, Run, plan
 from checkpoints.models.timeline import DEEPEST, SHOWN, draw
 from contacts import versions
 
@@ -218,7 +218,28 @@ def test_a_step_that_ends_well_is_recorded_with_what_it_produced(run):
     kept = Run.objects.get()
     assert (kept.progress[0].state, kept.state) == ("done", {"branch": "br-1"})
     assert kept.progress[0].seconds >= 0
-    assert kept.progress[1] == Step("restore", "Restore the snapshot", "waiting", None)
+    assert [step.state for step in kept.progress[1:]] == ["running", "waiting", "waiting"]
+
+
+def test_from_step_to_step_it_is_saved_once(run, django_assert_num_queries):
+    with django_assert_num_queries(4):
+        run.begin()
+        for name in ("look", "restore", "verify"):
+            with run.step(name) as attempt:
+                assert not attempt.again
+
+
+def test_one_that_was_begun_before_comes_again(run):
+    run.begin()
+    with run.step("look"):
+        pass
+    resumed = Run.objects.get()
+    resumed.begin()
+    with resumed.step("look") as look, resumed.step("restore") as restore:
+        assert look is None
+        assert restore.again
+    with resumed.step("verify") as verify:
+        assert not verify.again
 
 
 def test_a_step_that_breaks_keeps_nothing_and_comes_again(run):

@@ -1,6 +1,7 @@
 """Runs: one at a time for each owner, executed by one process, resumed after a kill."""
 
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -185,6 +186,33 @@ def test_waiting_ends_in_time(restoring):
 def test_waiting_ends_with_the_run(restoring):
     Run.objects.filter(pk=restoring.pk).update(status="failed", error="No.")
     assert runs.wait(restoring, 60).error == "No."
+
+
+@pytest.mark.parametrize(("values", "for_news"), [({"status": "failed"}, False), ({"steps": []}, True)])
+def test_who_waits_is_told(transactional_db, user, monkeypatch, values, for_news):
+    monkeypatch.setattr(runs, "LOOK_SECONDS", 60)
+    run = runs.begin(owner=user, kind=Run.Kind.START, queue=False)
+
+    def change():
+        Run.objects.filter(pk=run.pk).update(detail="This is no news.")
+        Run.objects.filter(pk=run.pk).update(**values)
+        connection.close()
+
+    changing = threading.Timer(0.2, change)
+    changing.start()
+    begun = time.monotonic()
+    waited = runs.wait(run, 60, for_news=for_news)
+    changing.join()
+    assert {name: getattr(waited, name) for name in values} == values
+    assert time.monotonic() - begun < 10
+
+
+def test_after_waiting_the_session_is_as_before(transactional_db, user):
+    run = runs.begin(owner=user, kind=Run.Kind.START, queue=False)
+    runs.wait(run, 0.01)
+    run.begin()
+    assert connection.is_usable()
+    assert list(connection.connection.notifies(timeout=0.1)) == []
 
 
 def test_waiting_for_news_ends_with_the_next_step(restoring):

@@ -4,6 +4,7 @@ import select
 from typing import Any
 
 from django.db.backends.postgresql import base
+from psycopg.pq import TransactionStatus
 
 from neon.local import postgres
 
@@ -25,7 +26,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def is_usable(self) -> bool:
         """Tell, without a round trip, that the server said nothing: to an idle client it only says good-bye."""
-        if self.connection.closed:
+        if self.connection.info.transaction_status in {TransactionStatus.UNKNOWN, TransactionStatus.INERROR}:
             return False
         poll = select.poll()
         poll.register(self.connection.fileno(), select.POLLIN)
