@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
-from django_htmx.http import push_url, reselect, reswap, retarget
+from django_htmx.http import push_url, reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
 
@@ -42,11 +42,13 @@ def seen(request: HttpRequest) -> dict[str, str]:
 def page(
     request: Request, template: str, context: Mapping[str, Any], *, url: str = "", status: int = 200
 ) -> HttpResponse:
-    """Answer with a page; htmx takes its main element, wherever the request came from, and *url* as the address."""
-    response = render(request, template, context, status=status)
+    """Answer with a page; htmx gets its main element, wherever the request came from, and *url* as the address."""
+    in_place = request.htmx and not request.htmx.history_restore_request
+    skeleton = "main_only.html" if in_place else "skeleton.html"
+    response = render(request, template, {**context, "skeleton": skeleton}, status=status)
     patch_vary_headers(response, ["HX-Request"])
     if request.htmx:
-        response = retarget(reselect(response, "#main"), "#main")
+        response = retarget(response, "#main")
         response["HX-Reswap"] = "outerHTML show:window:top"
         response = push_url(response, url) if url else response
     return response

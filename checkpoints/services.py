@@ -129,6 +129,8 @@ def _return(run: Run, project: Project) -> None:
             _look(run, project)
     with run.step("restore") as attempt:
         if attempt:
+            if "branch_id" not in run.state:
+                run.remember(branch_id=neon.connect().default_branch(project.neon_project_id).id)
             with locks.swap(project.pk, seconds=EDIT_SECONDS) as alone:
                 if not alone:
                     raise BeingEdited
@@ -149,10 +151,9 @@ def _return(run: Run, project: Project) -> None:
 
 
 def _look(run: Run, project: Project) -> None:
-    """Note what is there and whether it differs from its head; raises NoRoom when it could not be saved then."""
+    """Find out whether what is there differs from its head; raises NoRoom when it could not be saved then."""
     run.origin = project.head
     run.save(update_fields=["origin"])
-    run.state["branch_id"] = neon.connect().default_branch(project.neon_project_id).id
     found = changes.look(project)
     if found and not run.state.get("unsaved"):
         safety.require_room(run, project, "to save what has changed here")

@@ -140,6 +140,7 @@ def show_run(request: Request, run: Run) -> HttpResponse:
             return redirect("checkpoint", run.result_id)
         result = access.checkpoint(request, run.result_id)
         return show_checkpoint(request, result, url=result.get_absolute_url())
+    run = access.run(request, run.pk)  # with its project, as of now: both may go while somebody waits
     head = run.project.head if run.project else None
     back = head or run.target
     project = run.project if run.remedy == Run.Remedy.ROOM else None

@@ -133,10 +133,14 @@ def test_the_page_is_not_stored_so_going_back_never_shows_a_fragment(owner, head
     assert "no-store" in owner.get(url(head))["Cache-Control"]
 
 
-def test_htmx_gets_the_whole_page_and_takes_its_main_part(owner, head):
+def test_htmx_gets_the_title_and_the_main_part_of_the_page(owner, head):
     response = owner.get(url(head), headers=HTMX)
-    assert Page(response).is_whole
-    assert response["HX-Retarget"] == response["HX-Reselect"] == "#main"
+    whole, part = Page(owner.get(url(head))), Page(response)
+    assert [element.tag for element in part.elements[:2]] == ["title", "main"]
+    assert not part.is_whole
+    assert part.one("title").words == whole.one("title").words
+    assert part.one("main").words == whole.one("main").words
+    assert response["HX-Retarget"] == "#main"
     assert response["HX-Reswap"] == "outerHTML show:window:top"
     assert "HX-Push-Url" not in response
 

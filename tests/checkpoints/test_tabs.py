@@ -43,7 +43,8 @@ def test_htmx_gets_a_tab_as_a_fragment(owner, head, tab):
 
 
 def test_htmx_that_wants_something_else_gets_the_page(owner, head):
-    assert Page(owner.get(url(head), {"tab": "meta"}, headers=HTMX | {"HX-Target": "main"})).is_whole
+    page = Page(owner.get(url(head), {"tab": "meta"}, headers=HTMX | {"HX-Target": "main"}))
+    assert page.one("main")["class"] == "checkpoint"
 
 
 def test_a_restored_history_entry_is_a_page(owner, head):
