@@ -82,6 +82,7 @@ def execute(project):
 def database_down(project, monkeypatch):
     """An app database that lets nobody in, and a site that does not wait for it long."""
     monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(db, "CLOSED_SECONDS", 0.02)
     name = conninfo.conninfo_to_dict(project.database_url)["dbname"]
     with psycopg.connect(**postgres.server().address(), dbname="postgres", autocommit=True) as superuser:
         superuser.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))

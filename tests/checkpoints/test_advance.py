@@ -98,6 +98,7 @@ def test_columns_that_were_there_before_are_not_taken_away(project, head, execut
 
 def test_an_app_database_that_is_down_is_said_and_can_be_tried_again(project, head, monkeypatch):
     monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(db, "CLOSED_SECONDS", 0.02)
     flows.shut(project.database_url)
     assert flows.advance(head).error == (
         "The app database does not answer right now. Try again in a moment. Nothing was changed."
@@ -108,6 +109,7 @@ def test_an_app_database_that_is_down_is_said_and_can_be_tried_again(project, he
 
 def test_an_app_database_that_goes_away_in_between_may_be_changed_and_says_so(project, head, wire, monkeypatch):
     monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(db, "CLOSED_SECONDS", 0.02)
     wire.before("POST .*/snapshot$", lambda: flows.shut(project.database_url))
     wire.refuses("POST .*/snapshot$", 500)
     assert flows.advance(head).error == (
@@ -191,6 +193,7 @@ def test_a_snapshot_that_is_never_heard_of_leaves_everything_as_it_was(project, 
 
 def test_a_project_that_was_deleted_behind_our_back_is_said(project, head, monkeypatch):
     monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(db, "CLOSED_SECONDS", 0.02)
     neon.connect().delete_project(project.neon_project_id)
     db.forget(project.database_url)
     run = flows.advance(head)

@@ -60,6 +60,7 @@ def test_a_restore_that_did_not_come_is_asked_for_again(project, line, wire):
 
 def test_what_a_restore_replaced_that_then_failed_is_saved_whatever_it_was(project, line, wire, monkeypatch):
     monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(db, "CLOSED_SECONDS", 0.02)
     wire.after("POST .*/restore$", lambda: flows.shut(project.database_url))
     kept = flows.restore(line[0])
     wire.mend()
@@ -95,6 +96,7 @@ def test_what_cannot_be_looked_into_is_said(project, line, wire):
 
 def test_an_app_database_that_does_not_come_back_is_said_and_the_head_is_true(project, line, wire, monkeypatch):
     monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(db, "CLOSED_SECONDS", 0.02)
     wire.after("POST .*/restore$", lambda: flows.shut(project.database_url))
     run = flows.restore(line[0])
     assert run.error == (

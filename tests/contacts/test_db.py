@@ -112,6 +112,12 @@ def test_a_database_that_is_closed_for_a_moment_is_waited_for(uri, closed, run):
     assert 0.2 < time.monotonic() - begin < 1.5
 
 
+def test_a_database_that_is_copied_is_waited_for_longer_than_others(uri, closed, monkeypatch):
+    monkeypatch.setattr(db, "RETRY_SECONDS", 0.05)
+    closed(0.4)
+    assert len(everybody(uri, FIRST)) == 3
+
+
 def test_a_database_whose_name_is_gone_for_a_moment_is_waited_for(uri, name):
     on_server("ALTER DATABASE {} RENAME TO {}", name, f"{name}_old")
     timer = threading.Timer(0.2, on_server, ("ALTER DATABASE {} RENAME TO {}", f"{name}_old", name))
@@ -122,6 +128,7 @@ def test_a_database_whose_name_is_gone_for_a_moment_is_waited_for(uri, name):
 
 def test_waiting_has_an_end(uri, closed, monkeypatch):
     monkeypatch.setattr(db, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(db, "CLOSED_SECONDS", 0.1)
     closed(0.5)
     with pytest.raises(Unavailable, match="not currently accepting connections"):
         everybody(uri, FIRST)

@@ -49,6 +49,7 @@ def faults(uri):
 
 def test_no_error_tells_where_the_database_is_or_what_it_holds(uri, databases, monkeypatch):
     monkeypatch.setattr(db, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(db, "CLOSED_SECONDS", 0)
     queries.add(uri, FIRST, NEW)
     address = urlsplit(uri)
     secrets = [
