@@ -1,5 +1,5 @@
 -- A project's newest checkpoints before some moment, and some others of them; all but what they held.
-WITH here AS (
+WITH here AS NOT MATERIALIZED ( -- which would read all of them
     SELECT id, project_id, parent_id, prompt, label, pinned, version, snapshot_id, kind, created_at
     FROM checkpoints_checkpoint WHERE project_id = %(project)s
 )

@@ -155,6 +155,10 @@ def is_within_twice(seconds):
     return seconds[1] <= 2 * seconds[0] + NOISE_SECONDS
 
 
+# The ORM's, and those in files, which begin with a comment.
+OF_ROWS = re.compile(r'(?:--[^\n]*\n)*(?:SELECT|WITH) .* FROM (?:"|checkpoints_)', re.DOTALL)
+
+
 class Reading:
     """What a query reads: how many rows, by which indices."""
 
@@ -184,5 +188,5 @@ def readings(act):
     """Do something, and return what each of its queries for rows reads, the most first."""
     with CaptureQueriesContext(connection) as captured:
         act()
-    queries = [query["sql"] for query in captured if re.match(r'SELECT .* FROM "', query["sql"], re.DOTALL)]
+    queries = [query["sql"] for query in captured if OF_ROWS.match(query["sql"])]
     return sorted(map(Reading, queries), key=lambda reading: -reading.rows)
