@@ -64,7 +64,7 @@ def checkpoint(request: Request, pk: uuid.UUID) -> Checkpoint:
 
 def run(request: Request, pk: uuid.UUID) -> Run:
     """Return one of the user's runs."""
-    found = Run.objects.select_related("project__head", "target", "result")
+    found = Run.objects.select_related("project__head", "target")
     request.run_id = pk  # for the log
     return get_object_or_404(found, pk=pk, owner=request.user)
 

@@ -1,6 +1,5 @@
 """Requests as the views know them, and answers that fit both htmx and a plain browser."""
 
-import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -8,9 +7,12 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import push_url, reswap, retarget
 from django_htmx.middleware import HtmxDetails
+
+from checkpoints import kept
 
 
 class Request(HttpRequest):
@@ -29,23 +31,23 @@ def came_from(request: Request) -> str | None:
         return None
 
 
-def moment() -> str:
-    """Return the time as pages say it."""
-    return f"{time.time():.6f}"
-
-
-def seen(request: HttpRequest) -> dict[str, str]:
-    """Let every template say when it was rendered."""
-    return {"seen": moment()}
-
-
 def page(
-    request: Request, template: str, context: Mapping[str, Any], *, url: str = "", status: int = 200
+    request: Request,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    url: str = "",
+    status: int = 200,
+    keep: bool = False,
 ) -> HttpResponse:
-    """Answer with a page; htmx gets its main element, wherever the request came from, and *url* as the address."""
+    """Answer with a page; htmx gets its main element, wherever the request came from, and *url* as the address.
+
+    Where it may be kept, it is as it was rendered before.
+    """
     in_place = request.htmx and not request.htmx.history_restore_request
     skeleton = "main_only.html" if in_place else "skeleton.html"
-    response = render(request, template, {**context, "skeleton": skeleton}, status=status)
+    rendering = kept.render if keep and not request.htmx and kept.fits(request, context) else render_to_string
+    response = HttpResponse(rendering(template, {**context, "skeleton": skeleton}, request), status=status)
     patch_vary_headers(response, ["HX-Request"])
     if request.htmx:
         response = retarget(response, "#main")

@@ -7,33 +7,42 @@ the rendering is saved, which takes longer than all the rest of a request.
 import hashlib
 import pickle
 import secrets
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.messages import get_messages
 from django.core.cache import caches
+from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.utils.functional import SimpleLazyObject
 
-from checkpoints.http import Request, moment
+if TYPE_CHECKING:
+    from checkpoints.http import Request
 
 # They stand in a kept page for what is new each time. Nobody knows them, so nothing that people write contains them.
 STAND_INS = {"csrf_token": secrets.token_hex(32), "seen": secrets.token_hex(32)}
 
 
-def fits(request: Request, context: Mapping[str, Any]) -> bool:
+def seen(request: HttpRequest) -> dict[str, str]:
+    """Let every template say when it was rendered."""
+    return {"seen": f"{time.time():.6f}"}
+
+
+def fits(request: "Request", context: Mapping[str, Any]) -> bool:
     """Tell whether a page is made from its context alone: a run at work tells the time, and a message comes once."""
-    return not (request.htmx or context["run"] or len(get_messages(request)))
+    return not (context["run"] or len(get_messages(request)))
 
 
-def render(request: Request, template: str, context: Mapping[str, Any]) -> str:
+def render(template: str, context: Mapping[str, Any], request: "Request") -> str:
     """Return a page, rendered now or before; what is lazy in its context is made from what is not."""
     data = [(name, value) for name, value in context.items() if not isinstance(value, SimpleLazyObject)]
-    made_from = pickle.dumps((request.get_full_path(), request.user, template, data))
-    key = hashlib.sha256(made_from).hexdigest()
+    key = hashlib.sha256(pickle.dumps((request.get_full_path(), request.user, template, data))).hexdigest()
     html: str | None = caches["pages"].get(key)
     if html is None:
         html = render_to_string(template, {**context, **STAND_INS}, request)
         caches["pages"].set(key, html)
-    return html.replace(STAND_INS["csrf_token"], get_token(request)).replace(STAND_INS["seen"], moment())
+    for name, value in {"csrf_token": get_token(request), **seen(request)}.items():
+        html = html.replace(STAND_INS[name], value)
+    return html

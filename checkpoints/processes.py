@@ -16,9 +16,10 @@ STOP_SECONDS = 3.0
 # A process that ends sooner than this, again and again, is not worth another start.
 SOON_SECONDS = 5.0
 SOON_ENDS = 3
-# A process computes on one core; beyond these, Postgres wants the others.
-WEB_PROCESSES = min(os.cpu_count() or 1, 4)
-WEB_THREADS = 16
+# A process computes on one core. Each thread has a connection to the meta database, and those that the server keeps for
+# the site are counted.
+WEB_PROCESSES = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
+WEB_THREADS = max(8, 16 // WEB_PROCESSES)
 
 
 class Child:
@@ -74,7 +75,7 @@ def worker() -> Child:
 
 
 def web_server(host: str, port: int) -> Child:
-    """Start the web server, with a process for each core and a pool of app-database connections in each process."""
+    """Start the web server: a process for each core, up to four, each with its own pool of app-database connections."""
     return Child(
         "web server",
         *("-m", "granian", "config.wsgi:application", "--interface", "wsgi", "--host", host, "--port", str(port)),

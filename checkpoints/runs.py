@@ -4,7 +4,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -29,8 +29,8 @@ VERBS = {
     Run.Kind.UNDO: services.undo,
     Run.Kind.DELETE: services.delete,
 }
-# Whoever waits for a run is told of news. A look now and then is for where that does not come through: behind a pooler
-# that changes sessions, or in the transaction of a test.
+# Whoever waits for a run is told of news. A look now and then is for where that does not come through, as within a
+# transaction.
 LOOK_SECONDS = 0.1
 # Whoever has executed a run queues its clean-up, and gives up its lock only then.
 RELEASE_SECONDS = 5
@@ -140,21 +140,19 @@ def wait(run: Run, seconds: float, *, for_news: bool = False) -> Run:
             left = deadline - time.monotonic()
             if run.is_finished or left <= 0 or (for_news and (run.status, run.steps) != seen):
                 return run
-            for told in session.notifies(timeout=min(left, LOOK_SECONDS)):
-                if for_news or told.payload not in Run.UNFINISHED:
-                    break
+            with closing(session.notifies(timeout=min(left, LOOK_SECONDS))) as news:
+                next((told for told in news if for_news or told.payload not in Run.UNFINISHED), None)
 
 
 @contextmanager
 def _listening(run: Run) -> Iterator[psycopg.Connection[Any]]:
     """Lend this thread's session to the meta database, to which news of a run are told meanwhile."""
-    channel = sql.Identifier(f"run_{run.pk.hex}")
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("LISTEN {}").format(channel))
+        cursor.execute(sql.SQL("LISTEN {}").format(sql.Identifier(f"run_{run.pk.hex}")))
         try:
             yield connection.connection
         finally:
-            cursor.execute(sql.SQL("UNLISTEN {}").format(channel))
+            cursor.execute("UNLISTEN *")
 
 
 def _fail(run: Run, cause: Exception, sentence: str, detail: str) -> None:

@@ -20,8 +20,8 @@ from neon.errors import NeonError, NotFound, PlanLimit
 from neon.types import Snapshot
 
 PROJECT_PREFIX = "checkpoints"
-# As long as an edit that is under way may take: to connect, and its statement.
-EDIT_SECONDS = db.CONNECT_SECONDS + db.STATEMENT_SECONDS
+# As long as an edit that is under way may take: until it is let in, and its statement.
+EDIT_SECONDS = db.CLOSED_SECONDS + db.STATEMENT_SECONDS
 
 
 def start(run: Run) -> None:

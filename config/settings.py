@@ -97,8 +97,12 @@ CACHES = {
         "LOCATION": "cache",
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     },
-    # What was rendered, in each process by itself: at most about ten megabytes of it, and for five minutes.
-    "pages": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # What each process has rendered: the last few hundred pages. With DEBUG on, templates are being worked on.
+    "pages": {
+        "BACKEND": f"django.core.cache.backends.{'dummy.DummyCache' if DEBUG else 'locmem.LocMemCache'}",
+        "TIMEOUT": 300,
+        "OPTIONS": {"MAX_ENTRIES": 300},
+    },
 }
 
 # Applications
@@ -167,7 +171,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "checkpoints.http.seen",
+                "checkpoints.kept.seen",
             ],
         },
     },

@@ -34,10 +34,11 @@ CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10
 LOCK_SECONDS = 3
 RETRY_SECONDS = 5.0
-# A database that is copied lets nobody in: for about two seconds a gigabyte, and then it is as it was.
+# A database that is copied lets nobody in, for two to six seconds a gigabyte, and is then as it was.
 CLOSED_SECONDS = 20.0
-NEVER = 2**31
 LONGEST_PAUSE = 0.5
+# How often a statement must come for psycopg to prepare it unasked.
+NEVER = 2**31
 # Shared by all app databases of a process: many users, and most of them idle.
 IDLE_LIMIT = 32
 
@@ -61,9 +62,7 @@ T = TypeVar("T")
 def read(uri: str, work: Callable[[Connection], T]) -> T:
     """Run *work*, which changes nothing, and run it again when its connection is lost, for up to 5 s.
 
-    While the database is closed, up to 20 s.
-
-    Raises AppDatabaseError.
+    A database that is closed is waited for for 20 s. Raises AppDatabaseError.
     """
 
     def attempt() -> T:
@@ -232,15 +231,18 @@ def _ours(error: psycopg.Error, connection: Connection) -> AppDatabaseError:
 
 
 def _patiently(call: Callable[[], T]) -> T:
-    """Repeat *call* while the database is gone for a moment only."""
-    began = time.monotonic()
-    pause = 0.005
+    """Repeat *call* while the database is gone for a moment only, for each reason by itself."""
+    end = time.monotonic() + CLOSED_SECONDS + RETRY_SECONDS
+    reason, deadline, pause = "", 0.0, 0.005
     while True:
         try:
             return call()
         except Unavailable as error:
-            patience = CLOSED_SECONDS if CLOSED in str(error) else RETRY_SECONDS
-            if not error.passing or time.monotonic() + pause > began + patience:
+            now = time.monotonic()
+            if str(error) != reason:  # as when it was closed, and is between two renames now
+                reason = str(error)
+                deadline = min(end, now + (CLOSED_SECONDS if CLOSED in reason else RETRY_SECONDS))
+            if not error.passing or now + pause > deadline:
                 raise
         time.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE)

@@ -69,6 +69,25 @@ class Project(models.Model):
         """Tell whether the plan is known to hold no more snapshots of this project."""
         return self.full_at is not None and timezone.now() - self.full_at < FULL_FOR
 
+    def timeline(self, *also: uuid.UUID | None, before: uuid.UUID | None = None) -> Timeline:
+        """Return the newest checkpoints, or those *before* another, and *also* those with these ids."""
+        then = self.checkpoints.filter(pk=before).values_list("created_at", flat=True).first() if before else None
+        moment = then or datetime.max.replace(tzinfo=UTC)
+        parameters = {"project": self.pk, "before": moment, "limit": SHOWN + 1, "also": [*filter(None, also)]}
+        found = list(Checkpoint.objects.raw(TIMELINE, parameters))
+        for checkpoint in found:
+            checkpoint.project = self
+        page = [checkpoint for checkpoint in found if checkpoint.created_at < moment]
+        shown, is_more = page[:SHOWN], len(page) > SHOWN
+        others = [checkpoint for checkpoint in found if checkpoint not in shown and checkpoint.pk in also]
+        return Timeline(
+            shown,
+            others,
+            line=draw([*others, *shown]),
+            is_newest=then is None,
+            earlier=shown[-1] if is_more else None,
+        )
+
     def note_full(self, is_full: bool) -> None:
         """Record whether the plan holds no more snapshots: one was refused, or there is room again."""
         if is_full or self.full_at:
@@ -78,25 +97,6 @@ class Project(models.Model):
 
 class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
     """Questions about checkpoints."""
-
-    def timeline(self, project: Project, *also: uuid.UUID | None, before: uuid.UUID | None = None) -> Timeline:
-        """Return a project's newest checkpoints, or those *before* another, and *also* those with these ids."""
-        then = self.filter(project=project, pk=before).first() if before else None
-        moment = then.created_at if then else datetime.max.replace(tzinfo=UTC)
-        parameters = {"project": project.pk, "before": moment, "limit": SHOWN + 1, "also": [*filter(None, also)]}
-        found = list(self.raw(TIMELINE, parameters))
-        for checkpoint in found:
-            checkpoint.project = project
-        page = [checkpoint for checkpoint in found if checkpoint.created_at < moment][: SHOWN + 1]
-        shown = page[:SHOWN]
-        others = [checkpoint for checkpoint in found if checkpoint not in shown and checkpoint.pk in also]
-        return Timeline(
-            shown,
-            others,
-            line=draw([*others, *shown]),
-            is_newest=then is None,
-            earlier=shown[-1] if len(page) > SHOWN else None,
-        )
 
     def deletable(self, *, apart_from: "Checkpoint | None" = None) -> Self:
         """Return the checkpoints that may be deleted, safety checkpoints first, the oldest first."""
@@ -169,7 +169,7 @@ class Checkpoint(models.Model):
     @property
     def next(self) -> "Checkpoint | None":
         """Return the newest checkpoint that a prompt made from this one."""
-        return self.children.filter(kind=self.Kind.PROMPT).order_by("-created_at").first()
+        return self.children.filter(kind=self.Kind.PROMPT).order_by("-created_at", "-pk").first()
 
     @property
     def next_version(self) -> "contacts.versions.Version | None":

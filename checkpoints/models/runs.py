@@ -10,6 +10,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q, prefetch_related_objects
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateWorker
@@ -23,6 +24,11 @@ BOTH = resources.files("checkpoints").joinpath("sql", "runs.sql").read_text(enco
 TAKEN_WITHIN = timedelta(seconds=3)
 # A worker that has not been heard of for so long is dead, or away: it says every other second that it is not.
 HEARTBEAT_WITHIN = timedelta(seconds=10)
+
+
+def is_worker_there() -> bool:
+    """Tell whether some worker is alive, by the clock that the workers' signs of life are noted by."""
+    return ProcrastinateWorker.objects.filter(last_heartbeat__gt=Now() - HEARTBEAT_WITHIN).exists()
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -126,7 +132,8 @@ class Run(models.Model):
     # Told of each step as it finishes; for whoever executes a run in a terminal.
     listener: Callable[[Step], None] | None = None
     # The step that has been noted as begun and is not entered yet, and whether that was not for the first time.
-    _begun, _again = "", False
+    _begun: str = ""
+    _again: bool = False
 
     objects = RunQuerySet.as_manager()
 
@@ -166,8 +173,7 @@ class Run(models.Model):
         """Tell whether no worker has taken the run though one should have by now, and none is there."""
         if self.status != self.Status.QUEUED or timezone.now() - self.created_at <= TAKEN_WITHIN:
             return False
-        alive = timezone.now() - HEARTBEAT_WITHIN
-        return not ProcrastinateWorker.objects.filter(last_heartbeat__gt=alive).exists()
+        return not is_worker_there()
 
     @property
     def place(self) -> int:
@@ -228,24 +234,26 @@ class Run(models.Model):
             yield None
             return
         if self._begun != name:
-            self._begin_step(name)
+            self._begin_step(step)
             self.save(update_fields=["steps"])
         self._begun = ""
         with logged(self, name):
             yield Attempt(self._again)
         step |= {"state": "done", "finished": timezone.now().isoformat()}
-        self._begin_step()
+        self._begin_step(self._next_step)
         self.save(update_fields=["steps", "state"])
         if self.listener:
             self.listener(next(step for step in self.progress if step.name == name))
 
-    def _begin_step(self, name: str = "") -> None:
-        """Note, to be saved, that a step has begun: the next one that there is, unless another is named."""
-        for step in self.steps:
-            if step["name"] == name or (not name and step["state"] != "done"):
-                self._begun, self._again = step["name"], step["started"] is not None
-                step |= {"state": "running", "started": timezone.now().isoformat()}
-                return
+    @property
+    def _next_step(self) -> dict[str, Any] | None:
+        return next((step for step in self.steps if step["state"] != "done"), None)
+
+    def _begin_step(self, step: dict[str, Any] | None) -> None:
+        """Note, to be saved, that a step has begun."""
+        if step:
+            self._begun, self._again = step["name"], step["started"] is not None
+            step |= {"state": "running", "started": timezone.now().isoformat()}
 
     def remember(self, **facts: Any) -> None:
         """Keep facts that a later attempt needs, before the effect that they describe."""
@@ -260,7 +268,7 @@ class Run(models.Model):
         """Record that a worker is at it, for the first time or again."""
         self.status = self.Status.RUNNING
         self.started_at = self.started_at or timezone.now()
-        self._begin_step()
+        self._begin_step(self._next_step)
         self.save(update_fields=["status", "started_at", "steps"])
 
     def succeed(self, result: Checkpoint | None) -> None:

@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A step that is to be done; ``again`` when an earlier attempt began it and may have had an effect."""
+    """A step that is to be done; ``again`` when an earlier attempt may have begun it and had an effect."""
 
     again: bool
 

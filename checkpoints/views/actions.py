@@ -12,7 +12,7 @@ from checkpoints.errors import Gone
 from checkpoints.forms import ClickForm, RetryForm, StartForm
 from checkpoints.http import Request
 from checkpoints.models import Checkpoint, Project, Run
-from checkpoints.views.pages import PATIENCE_SECONDS, show_run
+from checkpoints.views.pages import show_run, wait
 
 
 @access.signed_in
@@ -89,8 +89,7 @@ def begin(
 
 def follow(request: Request, run: Run) -> HttpResponse:
     """Answer with the result if the run ends within half a second, else with its progress."""
-    request.run_id = run.pk  # for the log
-    run = runs.wait(run, PATIENCE_SECONDS)
+    run = wait(request, run)
     if not request.htmx:
         return redirect(run)
     response = show_run(request, run)

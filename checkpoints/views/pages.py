@@ -8,20 +8,18 @@ from django.core.exceptions import PermissionDenied
 from django.db import Error as DatabaseError
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
-from procrastinate.contrib.django.models import ProcrastinateWorker
 from sesame.utils import get_user
 
 import contacts.versions
-from checkpoints import access, http, kept, runs
+from checkpoints import access, http, runs
 from checkpoints.changes import threads
 from checkpoints.forms import EarlierForm, RenameForm
 from checkpoints.http import Request
 from checkpoints.models import Checkpoint, Run
-from checkpoints.models.runs import HEARTBEAT_WITHIN
+from checkpoints.models.runs import is_worker_there
 from contacts import paging, schema
 from contacts.errors import AppDatabaseError
 from contacts.forms import ContactForm
@@ -68,9 +66,7 @@ def show_checkpoint(
         return http.fragment(request, "_found.html", context, into="#found", status=status)
     if part == "tab":
         return http.fragment(request, "_tab.html", context, into="#tab", status=status)
-    if extra or not kept.fits(request, context):
-        return http.page(request, "checkpoint.html", context, url=url, status=status)
-    return HttpResponse(kept.render(request, "checkpoint.html", context), status=status)
+    return http.page(request, "checkpoint.html", context, url=url, status=status, keep=not extra)
 
 
 def checkpoint_context(request: Request, checkpoint: Checkpoint, wanted: Wanted | None = None) -> dict[str, Any]:
@@ -112,7 +108,7 @@ def timeline_context(request: Request, checkpoint: Checkpoint) -> dict[str, Any]
     """Gather what the timeline shows: the newest checkpoints or some earlier ones, this one, and the head."""
     project = checkpoint.project
     before = EarlierForm(request.GET).checkpoint if "before" in request.GET else None
-    timeline = Checkpoint.objects.timeline(project, checkpoint.pk, project.head_id, before=before)
+    timeline = project.timeline(checkpoint.pk, project.head_id, before=before)
     return {
         "checkpoint": checkpoint,
         "head": timeline.get(project.head_id),
@@ -126,9 +122,12 @@ def timeline_context(request: Request, checkpoint: Checkpoint) -> dict[str, Any]
 @require_safe
 def run(request: Request, run: Run) -> HttpResponse:
     """Show a run's progress; htmx gets an answer when there is news, and the resulting page when it has succeeded."""
-    if request.htmx:
-        run = runs.wait(run, PATIENCE_SECONDS, for_news=True)
-    return show_run(request, run)
+    return show_run(request, wait(request, run, for_news=True) if request.htmx else run)
+
+
+def wait(request: Request, run: Run, *, for_news: bool = False) -> Run:
+    """Wait for a run a little, and return it as of now, with its project: both may go or end between two looks."""
+    return access.run(request, runs.wait(run, PATIENCE_SECONDS, for_news=for_news).pk)
 
 
 def show_run(request: Request, run: Run) -> HttpResponse:
@@ -140,7 +139,6 @@ def show_run(request: Request, run: Run) -> HttpResponse:
             return redirect("checkpoint", run.result_id)
         result = access.checkpoint(request, run.result_id)
         return show_checkpoint(request, result, url=result.get_absolute_url())
-    run = access.run(request, run.pk)  # with its project, as of now: both may go while somebody waits
     head = run.project.head if run.project else None
     back = head or run.target
     project = run.project if run.remedy == Run.Remedy.ROOM else None
@@ -165,8 +163,7 @@ def healthz(request: Request) -> HttpResponse:
 def readyz(request: Request) -> HttpResponse:
     """Say whether the meta database answers, a worker is alive, and the embedded server's disk has room."""
     try:
-        alive = ProcrastinateWorker.objects.filter(last_heartbeat__gt=timezone.now() - HEARTBEAT_WITHIN)
-        ready = {"meta_database": True, "queue": alive.exists()}
+        ready = {"meta_database": True, "queue": is_worker_there()}
     except DatabaseError:
         ready = {"meta_database": False, "queue": False}
     ready["disk"] = neon.has_room()

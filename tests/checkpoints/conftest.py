@@ -11,7 +11,7 @@ from psycopg import conninfo, sql
 
 from checkpoints import runs
 from checkpoints.models import Checkpoint, Project, Run
-from checkpoints.views import actions, pages
+from checkpoints.views import pages
 from contacts import db, versions
 from neon import service as neon
 from neon import waiting
@@ -61,7 +61,6 @@ def working(monkeypatch):
 @pytest.fixture
 def impatient(monkeypatch):
     """No worker, and nobody who waits for one."""
-    monkeypatch.setattr(actions, "PATIENCE_SECONDS", 0)
     monkeypatch.setattr(pages, "PATIENCE_SECONDS", 0)
 
 

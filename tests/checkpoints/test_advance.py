@@ -33,7 +33,7 @@ def test_three_prompts_make_a_line(project, head):
     third = flows.advance(second).result
     project.refresh_from_db()
     assert project.head == third
-    assert [entry.checkpoint for entry in Checkpoint.objects.timeline(project).line] == [head, second, third]
+    assert [entry.checkpoint for entry in project.timeline().line] == [head, second, third]
     assert flows.people(project)["Ada Lovelace"].tags == ("mathematics", "pioneer")
 
 
@@ -57,7 +57,7 @@ def test_from_a_checkpoint_that_has_a_next_it_makes_a_fork(project, head):
     other = flows.advance(head).result
     assert set(head.children.all()) == {second, other}
     assert head.next == other
-    line = Checkpoint.objects.timeline(project).line
+    line = project.timeline().line
     assert [entry.checkpoint for entry in line] == [head, second]
     assert [[entry.checkpoint for entry in fork] for fork in line[0].forks] == [[other]]
     assert flows.people(project).keys() == PEOPLE - {"Alan Turing"}

@@ -135,7 +135,7 @@ def test_restores_do_not_grow_dearer_by_and_by(head, wire, spent):
 
 def test_a_restore_right_after_a_clean_up_asks_a_few_times_more(head, wire, monkeypatch, settings):
     """The project is locked while the replaced branch is deleted; here, who is refused waits in earnest."""
-    settings.NEON_LOCAL_OPERATION_SECONDS = 0.3
+    settings.NEON_LOCAL_OPERATION_SECONDS = 0.8
     client = Client(settings.NEON_LOCAL_API_KEY, transport=wire)
     monkeypatch.setattr(neon, "connect", lambda: neon.Neon(client))
     afterwards(flows.restore(head))

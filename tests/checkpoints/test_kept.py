@@ -126,7 +126,7 @@ def test_what_has_changed_anywhere_is_seen_at_once(look, head, execute, change):
     assert new in words(page)
 
 
-def test_a_page_is_its_users_alone(look, owner, started, client_of):
+def test_who_sees_it_belongs_to_the_page(look, started):
     look()
     User.objects.filter(pk=started.pk).update(email="ada@lovelace.example")
     page, is_fresh = look()
@@ -165,5 +165,10 @@ def test_a_message_is_said_once(look, owner):
 
 
 def test_what_htmx_asks_for_is_not_kept(look):
-    look()
     assert look(headers=HTMX)[1]
+    whole, is_fresh = look()
+    assert is_fresh
+    assert whole.is_whole
+    part, is_fresh = look(headers=HTMX)
+    assert is_fresh
+    assert not part.is_whole

@@ -66,14 +66,14 @@ def test_no_two_projects_are_the_same_in_neon(project, user):
 
 
 def test_an_empty_timeline_is_empty(project):
-    assert Checkpoint.objects.timeline(project).line == []
+    assert project.timeline().line == []
 
 
 def test_a_timeline_without_forks_is_one_line(project, grow):
     a = grow("a")
     b = grow("b", a)
     grow("c", b)
-    assert drawn(Checkpoint.objects.timeline(project).line) == ["a", "b", "c"]
+    assert drawn(project.timeline().line) == ["a", "b", "c"]
 
 
 def test_the_oldest_child_goes_on_with_the_line_and_others_fork(project, grow):
@@ -84,7 +84,7 @@ def test_the_oldest_child_goes_on_with_the_line_and_others_fork(project, grow):
     third = grow("b3", a)
     grow("c2", other)
     grow("c3", third)
-    assert drawn(Checkpoint.objects.timeline(project).line) == [["a", ["b2", "c2"], ["b3", "c3"]], "b", "c"]
+    assert drawn(project.timeline().line) == [["a", ["b2", "c2"], ["b3", "c3"]], "b", "c"]
 
 
 def test_forks_of_forks_are_nested(project, grow):
@@ -93,7 +93,7 @@ def test_forks_of_forks_are_nested(project, grow):
     fork = grow("b2", a)
     grow("c", fork)
     grow("c2", fork)
-    assert drawn(Checkpoint.objects.timeline(project).line) == [["a", [["b2", ["c2"]], "c"]], "b"]
+    assert drawn(project.timeline().line) == [["a", [["b2", ["c2"]], "c"]], "b"]
 
 
 def test_a_timeline_takes_one_query(project, grow, django_assert_num_queries):
@@ -101,7 +101,7 @@ def test_a_timeline_takes_one_query(project, grow, django_assert_num_queries):
     for number in range(8):
         parent = grow(str(number), parent)
     with django_assert_num_queries(1):
-        Checkpoint.objects.timeline(project)
+        project.timeline()
 
 
 def test_a_long_line_is_no_problem(project):
@@ -144,14 +144,14 @@ def test_so_many_are_shown_and_earlier_ones_on_demand(project, grow):
     line = [grow("0")]
     for number in range(1, 2 * SHOWN + 1):
         line.append(grow(str(number), line[-1]))
-    newest = Checkpoint.objects.timeline(project)
+    newest = project.timeline()
     assert newest.checkpoints == line[: -SHOWN - 1 : -1]
     assert (newest.is_newest, newest.earlier) == (True, line[-SHOWN])
-    middle = Checkpoint.objects.timeline(project, line[-1].pk, None, before=newest.earlier.pk)
+    middle = project.timeline(line[-1].pk, None, before=newest.earlier.pk)
     assert middle.checkpoints == line[SHOWN:0:-1]
     assert [entry.checkpoint for entry in middle.line] == [*line[1 : SHOWN + 1], line[-1]]
     assert (middle.is_newest, middle.earlier) == (False, line[1])
-    oldest = Checkpoint.objects.timeline(project, before=middle.earlier.pk)
+    oldest = project.timeline(before=middle.earlier.pk)
     assert (oldest.checkpoints, oldest.is_newest, oldest.earlier) == (line[:1], False, None)
 
 
@@ -160,8 +160,21 @@ def test_before_one_that_is_gone_or_another_projects_are_the_newest(project, gro
     other = Checkpoint.objects.create(project=theirs, prompt="x", snapshot_id="snap-x")
     a = grow("a")
     for before in (uuid.uuid4(), other.pk):
-        timeline = Checkpoint.objects.timeline(project, before=before)
+        timeline = project.timeline(before=before)
         assert (timeline.checkpoints, timeline.is_newest) == ([a], True)
+
+
+def test_the_timeline_knows_what_follows(project, grow):
+    a = grow("a")
+    b = grow("b", a)
+    grow("saved", a, kind=Checkpoint.Kind.SAFETY)
+    assert (project.timeline().next(a), project.timeline().next(b)) == (b, None)
+
+
+def test_all_but_the_fingerprint_of_a_checkpoint_is_in_the_timeline(project, grow):
+    grow("a")
+    (checkpoint,) = project.timeline().checkpoints
+    assert checkpoint.get_deferred_fields() == {"fingerprint"}
 
 
 def test_next_is_the_newest_child(grow):

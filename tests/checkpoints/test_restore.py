@@ -6,7 +6,6 @@ import psycopg
 import pytest
 
 from checkpoints import services
-from checkpoints.models import Checkpoint
 from contacts import queries, schema, versions
 from neon import service as neon
 from neon.local import store
@@ -57,7 +56,7 @@ def test_there_and_back_again(project, line):
 def test_nothing_of_the_tree_is_lost_on_the_way(project, line):
     for checkpoint in line:
         flows.restore(checkpoint)
-    assert [entry.checkpoint for entry in Checkpoint.objects.timeline(project).line] == list(line)
+    assert [entry.checkpoint for entry in project.timeline().line] == list(line)
     assert flows.snapshots(project) == {checkpoint.snapshot_id for checkpoint in line}
 
 

@@ -118,6 +118,23 @@ def test_a_database_that_is_copied_is_waited_for_longer_than_others(uri, closed,
     assert len(everybody(uri, FIRST)) == 3
 
 
+def test_each_reason_is_waited_for_by_itself(uri, monkeypatch):
+    monkeypatch.setattr(db, "RETRY_SECONDS", 0.2)
+    connect, began = db.connect, time.monotonic()
+
+    def connect_in_the_end(uri):
+        passed = time.monotonic() - began
+        if passed < 0.5:
+            raise Unavailable(f"cannot connect: {db.CLOSED}", passing=True)
+        if passed < 0.6:
+            raise Unavailable("cannot connect: too many clients", passing=True)
+        return connect(uri)
+
+    monkeypatch.setattr(db, "connect", connect_in_the_end)
+    assert len(everybody(uri, FIRST)) == 3
+    assert time.monotonic() - began > 0.6
+
+
 def test_a_database_whose_name_is_gone_for_a_moment_is_waited_for(uri, name):
     on_server("ALTER DATABASE {} RENAME TO {}", name, f"{name}_old")
     timer = threading.Timer(0.2, on_server, ("ALTER DATABASE {} RENAME TO {}", f"{name}_old", name))

@@ -28,7 +28,7 @@ NEEDED = {
     "project_newest_of_owner": lambda: Project.objects.current(project().owner),
     "checkpoint_newest": lambda: list(Checkpoint.objects.all()[:25]),
     "checkpoint_newest_child": lambda: project(2).checkpoints.earliest("created_at").next,
-    "checkpoint_of_project": lambda: Checkpoint.objects.timeline(project()),
+    "checkpoint_of_project": lambda: project().timeline(),
     "checkpoint_of_snapshot": lambda: Checkpoint.objects.get(snapshot_id="snap-9000-7"),
     "run_by_status": lambda: list(Run.objects.filter(status="failed")[:25]),
     "run_newest": lambda: list(Run.objects.all()[:25]),

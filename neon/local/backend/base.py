@@ -26,7 +26,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def is_usable(self) -> bool:
         """Tell, without a round trip, that the server said nothing: to an idle client it only says good-bye."""
-        if self.connection.info.transaction_status in {TransactionStatus.UNKNOWN, TransactionStatus.INERROR}:
+        if self.connection.info.transaction_status not in {TransactionStatus.IDLE, TransactionStatus.INTRANS}:
             return False
         poll = select.poll()
         poll.register(self.connection.fileno(), select.POLLIN)
