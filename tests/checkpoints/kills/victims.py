@@ -13,8 +13,7 @@ from tests.neon.local import plane
 EVERY = os.environ.get("KILL_POINTS") == "all"
 # Of those that are tried when it is not every one: all, or one of eight.
 NTH = 8 if os.environ.get("KILL_POINTS") == "few" else 1
-# So that every clean-up after a restore prunes as well.
-# Spares have kills of their own; here, one in the making would look like something left over.
+# So that every clean-up after a restore prunes as well. Spares have kills of their own; here, one in the making would look like something left over.
 KEPT = {"SAFETY_CHECKPOINTS": 1, "NEON_LOCAL_SPARE_BYTES": 0}
 
 
@@ -45,7 +44,8 @@ class Plane(processes.Process):
 
     def __init__(self):
         self.port = address.free_port()
-        super().__init__("-m", "tests.checkpoints.kills.served", str(self.port), LOG_LEVEL="CRITICAL")
+        kept = {name: str(value) for name, value in KEPT.items()}
+        super().__init__("-m", "tests.checkpoints.kills.served", str(self.port), LOG_LEVEL="CRITICAL", **kept)
 
     def serve(self, at=None, *, away=False):
         """Serve anew; return the places that the last one passed, and whether it was killed."""
