@@ -13,7 +13,8 @@ from tests.neon.local import plane
 EVERY = os.environ.get("KILL_POINTS") == "all"
 # Of those that are tried when it is not every one: all, or one of eight.
 NTH = 8 if os.environ.get("KILL_POINTS") == "few" else 1
-# So that every clean-up after a restore prunes as well. Spares have kills of their own; here, one in the making would look like something left over.
+# So that every clean-up after a restore prunes as well. Spares have kills of their own; here, one in the making would
+# look like something left over.
 KEPT = {"SAFETY_CHECKPOINTS": 1, "NEON_LOCAL_SPARE_BYTES": 0}
 
 
