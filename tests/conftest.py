@@ -74,7 +74,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         has_suite = SUITES & {marker.name for marker in item.iter_markers()}
         if not has_suite and item.path.stem in THOROUGH.get(item.path.parent.name, "").split():
             item.add_marker("thorough")
-    items.sort(key=lambda item: ("scale", "browser", item.path.parent.name).index(item.path.parent.name))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    folder = item.path.parent.name
+    if folder == "scale" and item.get_closest_marker("scale"):
+        return 0
+    return 1 if folder == "browser" else 2
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
