@@ -4,7 +4,6 @@ Accounts have limits of their own (allauth's, which takes locks and ten queries:
 """
 
 from datetime import timedelta
-from importlib import resources
 
 from allauth.account.adapter import get_adapter
 from django.conf import settings
@@ -16,8 +15,9 @@ from django_htmx.http import reswap, retarget
 
 from checkpoints import http
 from checkpoints.http import Request
+from checkpoints.sql import statement
 
-COUNT = resources.files("checkpoints").joinpath("sql", "count.sql").read_text(encoding="utf-8")
+COUNT = statement("count")
 WINDOW = timedelta(minutes=1)
 
 

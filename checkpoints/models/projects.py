@@ -2,7 +2,6 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from typing import Any, Self
 
 from django.conf import settings
@@ -14,8 +13,9 @@ from django.utils import timezone
 import contacts.versions
 from checkpoints.fields import EncryptedTextField
 from checkpoints.models.timeline import SHOWN, Timeline, draw
+from checkpoints.sql import statement
 
-TIMELINE = resources.files("checkpoints").joinpath("sql", "timeline.sql").read_text(encoding="utf-8")
+TIMELINE = statement("timeline")
 # After that it is worth asking again: the plan may have grown.
 FULL_FOR = timedelta(hours=1)
 

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from importlib import resources
 from typing import Any, Self
 
 from django.conf import settings
@@ -18,8 +17,9 @@ from procrastinate.contrib.django.models import ProcrastinateWorker
 from checkpoints.models.logged import logged
 from checkpoints.models.projects import Checkpoint, Project
 from checkpoints.models.steps import Attempt, Step
+from checkpoints.sql import statement
 
-BOTH = resources.files("checkpoints").joinpath("sql", "runs.sql").read_text(encoding="utf-8")
+BOTH = statement("runs")
 # A queued run that no worker has taken by then is waiting for a worker that is not there.
 TAKEN_WITHIN = timedelta(seconds=3)
 # A worker that has not been heard of for so long is dead, or away: it says every other second that it is not.
