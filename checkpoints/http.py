@@ -46,7 +46,7 @@ def page(
     """
     in_place = request.htmx and not request.htmx.history_restore_request
     skeleton = "main_only.html" if in_place else "skeleton.html"
-    rendering = kept.render if keep and not request.htmx and kept.fits(request, context) else render_to_string
+    rendering = kept.render if keep and kept.fits(request, context) else render_to_string
     response = HttpResponse(rendering(template, {**context, "skeleton": skeleton}, request), status=status)
     patch_vary_headers(response, ["HX-Request"])
     if request.htmx:

@@ -31,8 +31,11 @@ def seen(request: HttpRequest) -> dict[str, str]:
 
 
 def fits(request: "Request", context: Mapping[str, Any]) -> bool:
-    """Tell whether a page is made from its context alone: a run at work tells the time, and a message comes once."""
-    return not (context["run"] or len(get_messages(request)))
+    """Tell whether a page is made from its context alone: a run at work tells the time, and a message comes once.
+
+    What htmx asks for comes after a change, and would hardly be asked for again.
+    """
+    return not (request.htmx or context["run"] or len(get_messages(request)))
 
 
 def render(template: str, context: Mapping[str, Any], request: "Request") -> str:
