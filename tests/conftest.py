@@ -14,6 +14,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from checkpoints import runs
 from checkpoints.models import Run
+from contacts import db
 from neon import service as neon
 from neon.local import cluster, postgres
 
@@ -108,6 +109,13 @@ def _embedded_server() -> Iterator[None]:
 def user(db: None) -> User:
     """A user who has not started anything."""
     return User.objects.create_user("ada@example.com", "ada@example.com", "correct horse")
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site that hardly waits for an app database to which nobody can connect."""
+    for name in ("RETRY_SECONDS", "CLOSED_SECONDS"):
+        monkeypatch.setattr(db, name, 0.02)
 
 
 @pytest.fixture

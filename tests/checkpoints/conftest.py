@@ -12,7 +12,7 @@ from psycopg import conninfo, sql
 from checkpoints import runs
 from checkpoints.models import Checkpoint, Project, Run
 from checkpoints.views import pages
-from contacts import db, versions
+from contacts import versions
 from neon import service as neon
 from neon import waiting
 from neon.client import Client
@@ -78,10 +78,8 @@ def execute(project):
 
 
 @pytest.fixture
-def database_down(project, monkeypatch):
+def database_down(project, hasty):
     """An app database that lets nobody in, and a site that does not wait for it long."""
-    monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(db, "CLOSED_SECONDS", 0.02)
     name = conninfo.conninfo_to_dict(project.database_url)["dbname"]
     with psycopg.connect(**postgres.server().address(), dbname="postgres", autocommit=True) as superuser:
         superuser.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))

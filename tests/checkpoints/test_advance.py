@@ -96,9 +96,7 @@ def test_columns_that_were_there_before_are_not_taken_away(project, head, execut
     assert execute("SELECT DISTINCT role FROM contacts").fetchall() == [("by hand",)]
 
 
-def test_an_app_database_that_is_down_is_said_and_can_be_tried_again(project, head, monkeypatch):
-    monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(db, "CLOSED_SECONDS", 0.02)
+def test_an_app_database_that_is_down_is_said_and_can_be_tried_again(project, head, hasty):
     flows.shut(project.database_url)
     assert flows.advance(head).error == (
         "The app database does not answer right now. Try again in a moment. Nothing was changed."
@@ -107,9 +105,7 @@ def test_an_app_database_that_is_down_is_said_and_can_be_tried_again(project, he
     assert flows.advance(head).status == "succeeded"
 
 
-def test_an_app_database_that_goes_away_in_between_may_be_changed_and_says_so(project, head, wire, monkeypatch):
-    monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(db, "CLOSED_SECONDS", 0.02)
+def test_an_app_database_that_goes_away_in_between_may_be_changed_and_says_so(project, head, wire, hasty):
     wire.before("POST .*/snapshot$", lambda: flows.shut(project.database_url))
     wire.refuses("POST .*/snapshot$", 500)
     assert flows.advance(head).error == (
@@ -191,9 +187,7 @@ def test_a_snapshot_that_is_never_heard_of_leaves_everything_as_it_was(project, 
     assert flows.snapshots(project) == {head.snapshot_id}
 
 
-def test_a_project_that_was_deleted_behind_our_back_is_said(project, head, monkeypatch):
-    monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(db, "CLOSED_SECONDS", 0.02)
+def test_a_project_that_was_deleted_behind_our_back_is_said(project, head, hasty):
     neon.connect().delete_project(project.neon_project_id)
     db.forget(project.database_url)
     run = flows.advance(head)

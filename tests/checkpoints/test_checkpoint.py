@@ -248,12 +248,8 @@ def test_the_number_of_queries_does_not_grow_with_checkpoints_runs_and_users(
 
 
 def test_both_databases_are_read_at_the_same_time_and_the_app_database_once(owner, head, monkeypatch):
-    read, query, meeting, reads = (
-        queries.db.read,
-        RunQuerySet.at_work_and_undoable,
-        threading.Barrier(2, timeout=10),
-        [],
-    )
+    read, query = queries.db.read, RunQuerySet.at_work_and_undoable
+    meeting, reads = threading.Barrier(2, timeout=10), []
 
     def read_together(uri, work):
         reads.append(uri)

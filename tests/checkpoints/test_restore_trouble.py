@@ -5,7 +5,6 @@ import pytest
 
 from checkpoints import aftermath, errors, runs, services
 from checkpoints.models import Checkpoint, Project, Run
-from contacts import db
 from neon import service as neon
 from tests.checkpoints import flows
 
@@ -58,9 +57,7 @@ def test_a_restore_that_did_not_come_is_asked_for_again(project, line, wire):
     assert flows.branches(project) == {"main"}
 
 
-def test_what_a_restore_replaced_that_then_failed_is_saved_whatever_it_was(project, line, wire, monkeypatch):
-    monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(db, "CLOSED_SECONDS", 0.02)
+def test_what_a_restore_replaced_that_then_failed_is_saved_whatever_it_was(project, line, wire, hasty):
     wire.after("POST .*/restore$", lambda: flows.shut(project.database_url))
     kept = flows.restore(line[0])
     wire.mend()
@@ -94,9 +91,7 @@ def test_what_cannot_be_looked_into_is_said(project, line, wire):
     assert flows.people(project).keys() == PEOPLE
 
 
-def test_an_app_database_that_does_not_come_back_is_said_and_the_head_is_true(project, line, wire, monkeypatch):
-    monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(db, "CLOSED_SECONDS", 0.02)
+def test_an_app_database_that_does_not_come_back_is_said_and_the_head_is_true(project, line, wire, hasty):
     wire.after("POST .*/restore$", lambda: flows.shut(project.database_url))
     run = flows.restore(line[0])
     assert run.error == (

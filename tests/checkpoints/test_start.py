@@ -6,7 +6,6 @@ import pytest
 
 from checkpoints import aftermath, runs, services
 from checkpoints.models import Checkpoint, Project, Run
-from contacts import db
 from neon import service as neon
 from tests.checkpoints import flows
 
@@ -143,9 +142,7 @@ def test_a_resumed_start_finds_the_project_that_it_had_created(newcomer):
     assert flows.neon_projects(newcomer) == {made.project_id}
 
 
-def test_an_app_database_that_is_down_is_said(newcomer, monkeypatch):
-    monkeypatch.setattr(db, "RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(db, "CLOSED_SECONDS", 0.02)
+def test_an_app_database_that_is_down_is_said(newcomer, hasty):
     run = runs.begin(owner=newcomer, kind=Run.Kind.START, queue=False)
     with run.step("create"):
         made = neon.connect().create_project(services.neon_project_name(run))

@@ -29,6 +29,8 @@ CONSTRAINTS = f"""
     FROM pg_constraint WHERE conrelid::regclass::text IN {TABLES} AND contype IN ('f', 'p', 'u') ORDER BY contype
 """
 INDICES = f"SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN {TABLES}"
+# Queries for rows: the ORM's, and those in files, which begin with a comment.
+OF_ROWS = re.compile(r'(?:--[^\n]*\n)*(?:SELECT|WITH) .* FROM (?:"|checkpoints_)', re.DOTALL)
 # What a machine that is busy with something else adds to either side.
 NOISE_SECONDS = 0.005
 
@@ -153,10 +155,6 @@ def compare(small, full, act, *, full_act=None, rounds=7):
 def is_within_twice(seconds):
     """Tell whether the full site takes at most twice as long as the small one."""
     return seconds[1] <= 2 * seconds[0] + NOISE_SECONDS
-
-
-# The ORM's, and those in files, which begin with a comment.
-OF_ROWS = re.compile(r'(?:--[^\n]*\n)*(?:SELECT|WITH) .* FROM (?:"|checkpoints_)', re.DOTALL)
 
 
 class Reading:

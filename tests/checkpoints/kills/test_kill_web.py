@@ -8,7 +8,7 @@ from tests.checkpoints import processes
 from tests.checkpoints.kills.points import every
 from tests.checkpoints.kills.scenes import FLOWS
 from tests.checkpoints.kills.stage import content, settle
-from tests.checkpoints.kills.victims import EVERY, KEPT, NTH
+from tests.checkpoints.kills.victims import EVERY, NTH, VARIABLES
 from tests.checkpoints.processes import until
 
 SAMPLE = 5
@@ -17,7 +17,7 @@ SAMPLE = 5
 @pytest.fixture
 def _worker(ada):
     """A worker that is not killed."""
-    worker = processes.worker(LOG_LEVEL="CRITICAL", **{name: str(value) for name, value in KEPT.items()})
+    worker = processes.worker(LOG_LEVEL="CRITICAL", **VARIABLES)
     yield
     assert worker.is_alive()
     worker.kill()

@@ -16,6 +16,7 @@ NTH = 8 if os.environ.get("KILL_POINTS") == "few" else 1
 # So that every clean-up after a restore prunes as well. Spares have kills of their own; here, one in the making would
 # look like something left over.
 KEPT = {"SAFETY_CHECKPOINTS": 1, "NEON_LOCAL_SPARE_BYTES": 0}
+VARIABLES = {name: str(value) for name, value in KEPT.items()}
 
 
 class Mortal(processes.Process):
@@ -45,8 +46,7 @@ class Plane(processes.Process):
 
     def __init__(self):
         self.port = address.free_port()
-        kept = {name: str(value) for name, value in KEPT.items()}
-        super().__init__("-m", "tests.checkpoints.kills.served", str(self.port), LOG_LEVEL="CRITICAL", **kept)
+        super().__init__("-m", "tests.checkpoints.kills.served", str(self.port), LOG_LEVEL="CRITICAL", **VARIABLES)
 
     def serve(self, at=None, *, away=False):
         """Serve anew; return the places that the last one passed, and whether it was killed."""
