@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import push_url, reswap, retarget
 from django_htmx.middleware import HtmxDetails
@@ -21,6 +20,7 @@ class Request(HttpRequest):
     htmx: HtmxDetails
     user: User  # or AnonymousUser, in views that let visitors in
     run_id: uuid.UUID  # the run that it is about, for the log
+    look: kept.Look  # at what its page is made from, if that may be kept
 
 
 def came_from(request: Request) -> str | None:
@@ -38,16 +38,12 @@ def page(
     *,
     url: str = "",
     status: int = 200,
-    keep: bool = False,
 ) -> HttpResponse:
-    """Answer with a page; htmx gets its main element, wherever the request came from, and *url* as the address.
-
-    Where it may be kept, it is as it was rendered before.
-    """
+    """Answer with a page; htmx gets its main element, wherever the request came from, and *url* as the address."""
     in_place = request.htmx and not request.htmx.history_restore_request
     skeleton = "main_only.html" if in_place else "skeleton.html"
-    rendering = kept.render if keep and kept.fits(request, context) else render_to_string
-    response = HttpResponse(rendering(template, {**context, "skeleton": skeleton}, request), status=status)
+    html = kept.render(template, {**context, "skeleton": skeleton}, request)
+    response = HttpResponse(html, status=status)
     patch_vary_headers(response, ["HX-Request"])
     if request.htmx:
         response = retarget(response, "#main")

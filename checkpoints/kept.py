@@ -1,28 +1,91 @@
-"""Pages as they were rendered before, for as long as all that they are made from is the same.
+"""Pages as they were made before, for as long as every row that they were made from is the same.
 
-Both databases are asked each time, and whatever they answer is the key: a page is never older than what it shows. Only
-the rendering is saved, which is nearly half of what a request takes.
+Both databases are asked each time: the app database for what is shown of it, and the meta database for the versions of
+its rows, by one statement. The session and the user are among them, so nobody is shown what they may not see any more.
+Only making the page again is saved, which is nearly all that a page costs.
 """
 
 import hashlib
-import pickle
 import secrets
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.core.cache import caches
-from django.http import HttpRequest
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
-from django.utils.functional import SimpleLazyObject
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+
+from checkpoints.changes import threads
+from checkpoints.sql import statement
+from contacts.errors import AppDatabaseError
 
 if TYPE_CHECKING:
     from checkpoints.http import Request
 
+Question = tuple[Any, ...]  # to an app database: a function and its arguments
+Versions = tuple[str | list[str] | None, ...] | None
+VERSIONS = statement("versions")
 # They stand in a kept page for what is new each time. Nobody knows them, so nothing that people write contains them.
 STAND_INS = {"csrf_token": secrets.token_hex(32), "seen": secrets.token_hex(32)}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A page, who asked for it, and what it was made from."""
+
+    html: str
+    user: User
+    versions: Versions
+    question: Question | None
+    answer: Any
+
+
+class Look:
+    """A look at what a page is made from, before it is made; at both databases at once if it was made before."""
+
+    def __init__(self, request: "Request", checkpoint: uuid.UUID) -> None:
+        """Ask for the versions of the rows, and anew what was asked for the page as it was; raises django.db.Error."""
+        session = request.session.session_key
+        self.key = hashlib.sha256(f"{session} {request.get_full_path()}".encode()).hexdigest()
+        self.kept: Kept | None = caches["pages"].get(self.key)
+        self.question = self.kept.question if self.kept else None
+        self.reading = threads.submit(*self.question) if self.question else None
+        parameters = {"session": session, "checkpoint": checkpoint, "now": timezone.now()}
+        with connection.cursor() as cursor:
+            cursor.execute(VERSIONS, parameters)
+            self.versions: Versions = cursor.fetchone()
+
+    def same(self) -> Kept | None:
+        """Return the page as it was, if both databases answer as they did for it."""
+        if self.kept is None or self.versions != self.kept.versions:
+            return None
+        try:
+            answer = self.reading.result() if self.reading else None
+        except AppDatabaseError:
+            return None
+        return self.kept if answer == self.kept.answer else None
+
+    def ask(self, question: Question) -> "Future[Any]":
+        """Ask an app database, unless just that has been asked already."""
+        if self.reading is None or question != self.question:
+            self.question, self.reading = question, threads.submit(*question)
+        return self.reading
+
+    def keep(self, html: str, user: User) -> None:
+        """Keep a page that was made after this look."""
+        answer = self.reading.result() if self.reading else None
+        caches["pages"].set(self.key, Kept(html, user, self.versions, self.question, answer))
 
 
 def seen(request: HttpRequest) -> dict[str, str]:
@@ -30,22 +93,43 @@ def seen(request: HttpRequest) -> dict[str, str]:
     return {"seen": f"{time.time():.6f}"}
 
 
-def fits(request: "Request", context: Mapping[str, Any]) -> bool:
-    """Tell whether a page is made from its context alone: a run at work tells the time, and a message comes once.
+def first(view: Callable[["Request", uuid.UUID], HttpResponse]) -> Callable[["Request", uuid.UUID], HttpResponse]:
+    """Answer with a checkpoint's page as it was, if it would be the same now; else let the view make it.
 
-    What htmx asks for comes after a change, and would hardly be asked for again.
+    What htmx asks for comes after a change, and is hardly asked for again; and a message is said once.
     """
-    return not (request.htmx or context["run"] or len(get_messages(request)))
+
+    @wraps(view)
+    def wrapper(request: "Request", pk: uuid.UUID) -> HttpResponse:
+        if request.method == "GET" and not request.htmx and not request.COOKIES.get(CookieStorage.cookie_name):
+            request.look = Look(request, pk)
+            if same := request.look.same():
+                request.user = same.user
+                response = HttpResponse(_fill_in(request, same.html))
+                patch_vary_headers(response, ["HX-Request"])
+                return response
+        return view(request, pk)
+
+    return wrapper
+
+
+def ask(request: "Request", *question: Any) -> "Future[Any]":
+    """Let an app database be asked: a function and its arguments."""
+    look: Look | None = getattr(request, "look", None)
+    return look.ask(question) if look else threads.submit(*question)
 
 
 def render(template: str, context: Mapping[str, Any], request: "Request") -> str:
-    """Return a page, rendered now or before; what is lazy in its context is made from what is not."""
-    data = [(name, value) for name, value in context.items() if not isinstance(value, SimpleLazyObject)]
-    key = hashlib.sha256(pickle.dumps((request.get_full_path(), request.user, template, data))).hexdigest()
-    html: str | None = caches["pages"].get(key)
-    if html is None:
-        html = render_to_string(template, {**context, **STAND_INS}, request)
-        caches["pages"].set(key, html)
+    """Return a page, and keep it if it is one that is looked for, and tells of nothing that goes on by itself."""
+    look: Look | None = getattr(request, "look", None)
+    if look is None or context["run"] or "error" in context or len(get_messages(request)):
+        return render_to_string(template, context, request)
+    html = render_to_string(template, {**context, **STAND_INS}, request)
+    look.keep(html, request.user)
+    return _fill_in(request, html)
+
+
+def _fill_in(request: "Request", html: str) -> str:
     for name, value in {"csrf_token": get_token(request), **seen(request)}.items():
         html = html.replace(STAND_INS[name], value)
     return html

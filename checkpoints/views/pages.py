@@ -14,8 +14,7 @@ from django.views.decorators.http import require_GET, require_safe
 from sesame.utils import get_user
 
 import contacts.versions
-from checkpoints import access, http, runs
-from checkpoints.changes import threads
+from checkpoints import access, http, kept, runs
 from checkpoints.forms import EarlierForm, RenameForm
 from checkpoints.http import Request
 from checkpoints.models import Checkpoint, Run
@@ -47,6 +46,7 @@ def home(request: Request) -> HttpResponse:
 
 
 @never_cache
+@kept.first
 @access.owned(access.checkpoint)
 @require_safe
 def checkpoint(request: Request, checkpoint: Checkpoint) -> HttpResponse:
@@ -66,7 +66,7 @@ def show_checkpoint(
         return http.fragment(request, "_found.html", context, into="#found", status=status)
     if part == "tab":
         return http.fragment(request, "_tab.html", context, into="#tab", status=status)
-    return http.page(request, "checkpoint.html", context, url=url, status=status, keep=not extra)
+    return http.page(request, "checkpoint.html", context, url=url, status=status)
 
 
 def checkpoint_context(request: Request, checkpoint: Checkpoint, wanted: Wanted | None = None) -> dict[str, Any]:
@@ -79,9 +79,9 @@ def checkpoint_context(request: Request, checkpoint: Checkpoint, wanted: Wanted 
     is_head = checkpoint.pk == project.head_id
     reading: Future[Any] | None = None  # meanwhile: the page waits for the slower of the two databases, not for both
     if is_head and tab == "app":
-        reading = threads.submit(paging.read, project.database_url, version, wanted)
+        reading = kept.ask(request, paging.read, project.database_url, version, wanted)
     elif is_head and tab == "schema":
-        reading = threads.submit(schema.columns, project.database_url)
+        reading = kept.ask(request, schema.columns, project.database_url)
     at_work, undoable = Run.objects.at_work_and_undoable(project)
     context = timeline_context(request, checkpoint)
     context |= {

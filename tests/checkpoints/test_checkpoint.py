@@ -233,7 +233,7 @@ def test_the_number_of_queries_does_not_grow_with_checkpoints_runs_and_users(
     owner, head, started, tab, django_assert_max_num_queries
 ):
     children(head, 2)
-    with django_assert_max_num_queries(5) as queries_for_3:
+    with django_assert_max_num_queries(6) as queries_for_3:
         owner.get(url(head), {"tab": tab})
     children(head, 27)
     Run.objects.bulk_create(

@@ -1,17 +1,24 @@
-"""A checkpoint's page is rendered once, as long as all that it is made from is the same."""
+"""A checkpoint's page is made once, as long as all that it is made from is the same."""
+
+from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.contrib.messages.storage.base import Message
 from django.contrib.messages.storage.cookie import CookieStorage
+from django.contrib.sessions.models import Session
 from django.core.cache import caches
 from django.http import HttpRequest
 from django.test import Client
 from django.test.signals import template_rendered
+from django.utils import timezone
 
+import contacts.db
 from checkpoints import kept, runs
-from checkpoints.models import Checkpoint, Run
+from checkpoints.models import Checkpoint, Project, Run
+from contacts.errors import Unavailable
 from tests.checkpoints.html import HTMX, Page
 
 
@@ -172,3 +179,120 @@ def test_what_htmx_asks_for_is_not_kept(look):
     part, is_fresh = look(headers=HTMX)
     assert is_fresh
     assert not part.is_whole
+
+
+def log_out(started, monkeypatch):
+    Session.objects.all().delete()  # as if the cookie had been copied before
+
+
+def expire(started, monkeypatch):
+    later = timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+
+
+def change_password(started, monkeypatch):
+    started.set_password("another one")
+    started.save()
+
+
+def deactivate(started, monkeypatch):
+    User.objects.filter(pk=started.pk).update(is_active=False)
+
+
+@pytest.mark.parametrize("change", [log_out, expire, change_password, deactivate])
+def test_it_is_shown_to_nobody_who_is_not_signed_in_any_more(look, owner, started, head, monkeypatch, change):
+    assert (look()[1], look()[1]) == (True, False)
+    change(started, monkeypatch)
+    assert owner.get(head.get_absolute_url()).status_code == 302
+
+
+def test_it_is_shown_in_no_other_session(look, started, head, django_user_model):
+    look()
+    assert Client().get(head.get_absolute_url()).status_code == 302
+    stranger = Client()
+    stranger.force_login(django_user_model.objects.create_user("eve"))
+    assert stranger.get(head.get_absolute_url()).status_code == 404
+
+
+def test_who_signs_in_anew_in_the_same_browser_sees_what_is_theirs(look, owner, head, django_user_model):
+    look()
+    owner.force_login(django_user_model.objects.create_user("eve"))
+    assert owner.get(head.get_absolute_url()).status_code == 404
+
+
+@pytest.mark.parametrize(("tab", "reads"), [("app", 1), ("meta", 0), ("schema", 1)])
+def test_it_costs_one_query_and_what_it_shows_of_the_app_database(
+    look, head, monkeypatch, django_assert_num_queries, tab, reads
+):
+    look(query=f"?tab={tab}")
+    asked = count_reads(monkeypatch)
+    with django_assert_num_queries(1):
+        _, is_fresh = look(query=f"?tab={tab}")
+    assert not is_fresh
+    assert asked == [head.project.database_url] * reads
+
+
+def test_what_has_changed_is_read_once_as_well(look, head, execute, monkeypatch):
+    look()
+    rename_by_sql(head, execute)
+    asked = count_reads(monkeypatch)
+    _, is_fresh = look()
+    assert is_fresh
+    assert asked == [head.project.database_url]
+
+
+def count_reads(monkeypatch):
+    """Return a list that gets the address of each app database that is read."""
+    read, asked = contacts.db.read, []
+
+    def note(uri, work):
+        asked.append(uri)
+        return read(uri, work)
+
+    monkeypatch.setattr(contacts.db, "read", note)
+    return asked
+
+
+def test_it_has_the_headers_of_any_page(owner, head, look):
+    made, kept_one = [owner.get(head.get_absolute_url()) for _ in range(2)]
+    assert look()[1] is False
+    assert {**kept_one.headers, "Content-Length": ""} == {**made.headers, "Content-Length": ""}
+    assert kept_one.cookies.keys() == made.cookies.keys()
+
+
+def test_the_log_knows_who_has_seen_it(look, started, caplog):
+    look()
+    with caplog.at_level("INFO", logger="config.requests"):
+        _, is_fresh = look()
+    assert not is_fresh
+    assert caplog.records[-1].user_id == started.pk
+
+
+def test_while_the_app_database_is_away_the_page_says_so(look, monkeypatch):
+    def fail(uri, work):
+        raise Unavailable("cannot connect")
+
+    look()
+    with monkeypatch.context() as away:
+        away.setattr(contacts.db, "read", fail)
+        for _ in range(2):
+            page, is_fresh = look()
+            assert is_fresh
+            assert Unavailable.sentence in page.one("main").words
+    assert look()[1] is False  # it is as it was
+
+
+def test_what_is_written_while_it_is_made_is_seen_the_next_time(look, head, monkeypatch):
+    timeline = Project.timeline
+
+    def pinned_meanwhile(project, *also, before=None):
+        found = timeline(project, *also, before=before)
+        Checkpoint.objects.filter(pk=head.pk).update(pinned=True)
+        return found
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Project, "timeline", pinned_meanwhile)
+        assert "pinned" not in words(look()[0])
+    page, is_fresh = look()
+    assert is_fresh
+    assert "pinned" in words(page)
