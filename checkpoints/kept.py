@@ -1,24 +1,28 @@
 """Pages as they were made before, for as long as every row that they were made from is the same.
 
 Both databases are asked each time: the app database for what is shown of it, and the meta database for the versions of
-its rows, by one statement. The session and the user are among them, so nobody is shown what they may not see any more.
-Only making the page again is saved, which is nearly all that a page costs.
+its rows, by one call. The session and the user are among them, so nobody is shown what they may not see any more. Only
+making the page again is saved, which is nearly all that a page costs.
 """
 
 import hashlib
 import secrets
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from cachetools import TTLCache
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.contrib.messages.storage.cookie import CookieStorage
-from django.core.cache import caches
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
@@ -27,15 +31,15 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
 from checkpoints.changes import threads
-from checkpoints.sql import statement
 from contacts.errors import AppDatabaseError
 
 if TYPE_CHECKING:
     from checkpoints.http import Request
 
 Question = tuple[Any, ...]  # to an app database: a function and its arguments
-Versions = tuple[str | list[str] | None, ...] | None
-VERSIONS = statement("versions")
+VERSIONS = "SELECT page_versions(%s, %s, %s)"
+KEEP_SECONDS = 300
+KEEP_BYTES = 16 * 2**20
 # They stand in a kept page for what is new each time. Nobody knows them, so nothing that people write contains them.
 STAND_INS = {"csrf_token": secrets.token_hex(32), "seen": secrets.token_hex(32)}
 
@@ -46,9 +50,13 @@ class Kept:
 
     html: str
     user: User
-    versions: Versions
+    versions: str
     question: Question | None
     answer: Any
+
+
+_pages: TTLCache[bytes, Kept] = TTLCache(KEEP_BYTES, KEEP_SECONDS, getsizeof=lambda kept: len(kept.html))
+_mutex = threading.Lock()
 
 
 class Look:
@@ -57,24 +65,25 @@ class Look:
     def __init__(self, request: "Request", checkpoint: uuid.UUID) -> None:
         """Ask for the versions of the rows, and anew what was asked for the page as it was; raises django.db.Error."""
         session = request.session.session_key
-        self.key = hashlib.sha256(f"{session} {request.get_full_path()}".encode()).hexdigest()
-        self.kept: Kept | None = caches["pages"].get(self.key)
+        self.key = hashlib.sha256(f"{session} {request.get_full_path()}".encode()).digest()
+        with _mutex:
+            self.kept = _pages.get(self.key)
         self.question = self.kept.question if self.kept else None
         self.reading = threads.submit(*self.question) if self.question else None
-        parameters = {"session": session, "checkpoint": checkpoint, "now": timezone.now()}
         with connection.cursor() as cursor:
-            cursor.execute(VERSIONS, parameters)
-            self.versions: Versions = cursor.fetchone()
+            cursor.execute(VERSIONS, [checkpoint, session, timezone.now()])
+            self.versions = cursor.fetchone()[0]
 
     def same(self) -> Kept | None:
         """Return the page as it was, if both databases answer as they did for it."""
-        if self.kept is None or self.versions != self.kept.versions:
+        if self.kept is None:
             return None
-        try:
-            answer = self.reading.result() if self.reading else None
-        except AppDatabaseError:
-            return None
-        return self.kept if answer == self.kept.answer else None
+        with suppress(AppDatabaseError):
+            if self.versions == self.kept.versions and self._answer == self.kept.answer:
+                return self.kept
+        with _mutex:
+            _pages.pop(self.key, None)
+        return None
 
     def ask(self, question: Question) -> "Future[Any]":
         """Ask an app database, unless just that has been asked already."""
@@ -84,8 +93,19 @@ class Look:
 
     def keep(self, html: str, user: User) -> None:
         """Keep a page that was made after this look."""
-        answer = self.reading.result() if self.reading else None
-        caches["pages"].set(self.key, Kept(html, user, self.versions, self.question, answer))
+        page = Kept(html, copy(user), self.versions, self.question, self._answer)  # the lazy one holds the request
+        with _mutex, suppress(ValueError):  # too large
+            _pages[self.key] = page
+
+    @property
+    def _answer(self) -> Any:
+        return self.reading.result() if self.reading else None
+
+
+def forget() -> None:
+    """Forget all pages."""
+    with _mutex:
+        _pages.clear()
 
 
 def seen(request: HttpRequest) -> dict[str, str]:
@@ -96,12 +116,14 @@ def seen(request: HttpRequest) -> dict[str, str]:
 def first(view: Callable[["Request", uuid.UUID], HttpResponse]) -> Callable[["Request", uuid.UUID], HttpResponse]:
     """Answer with a checkpoint's page as it was, if it would be the same now; else let the view make it.
 
-    What htmx asks for comes after a change, and is hardly asked for again; and a message is said once.
+    What htmx asks for comes after a change, and is hardly asked for again; a message is said once; and with DEBUG on
+    templates are being worked on.
     """
 
     @wraps(view)
     def wrapper(request: "Request", pk: uuid.UUID) -> HttpResponse:
-        if request.method == "GET" and not request.htmx and not request.COOKIES.get(CookieStorage.cookie_name):
+        has_message = bool(request.COOKIES.get(CookieStorage.cookie_name))
+        if request.method == "GET" and not (request.htmx or has_message or settings.DEBUG):
             request.look = Look(request, pk)
             if same := request.look.same():
                 request.user = same.user

@@ -97,12 +97,6 @@ CACHES = {
         "LOCATION": "cache",
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     },
-    # What each process has rendered: the last few hundred pages. With DEBUG on, templates are being worked on.
-    "pages": {
-        "BACKEND": f"django.core.cache.backends.{'dummy.DummyCache' if DEBUG else 'locmem.LocMemCache'}",
-        "TIMEOUT": 300,
-        "OPTIONS": {"MAX_ENTRIES": 300},
-    },
 }
 
 # Applications
