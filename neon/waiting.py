@@ -6,7 +6,7 @@ import random as randomness
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from neon.client import Client
@@ -22,16 +22,13 @@ from neon.errors import (
     Unreachable,
     WaitTimeout,
 )
+from neon.looks import Looks, pause
 from neon.types import Operation
 
 T = TypeVar("T")
 
 # Operations take seconds, a cold region or a large snapshot some minutes; after that it is better to say so.
 FLOW_DEADLINE = 300.0
-# A look costs one of 700 requests a minute, so the looks grow apart; a wait is at most a twelfth too long.
-LOOK_FIRST = 0.05
-LOOK_LAST = 1.0
-LOOK_SHARE = 12
 # How often an effect is asked for, or looked for, when the answers are unclear. A request whose connection was lost
 # may still be at work in Neon: to look too soon would be to ask twice.
 TRIES = 4
@@ -49,6 +46,7 @@ class Waiting:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = randomness.random
+    looks: Looks = field(default_factory=Looks)
 
     def deadline(self) -> float:
         """Return the time at which a flow that begins now has to end."""
@@ -67,19 +65,21 @@ class Waiting:
         with self.of(project_id):
             watched = self.client.list_operations(project_id) if operations is None else operations
             known = {operation.id: operation for operation in watched}
+            expected = self.looks.expected(operations or ())
             missed = 0
             while True:
                 if operations is not None:
                     refuse_failed(known.values())
                 pending = [operation for operation in known.values() if operation.pending]
-                if not pending:
-                    return
                 now = self.clock()
+                if not pending:
+                    if operations and now > start:
+                        self.looks.note(operations, now - start)
+                    return
                 if now >= until:
                     names = ", ".join(" ".join(filter(None, (each.action, each.error))) for each in pending)
                     raise WaitTimeout(f"after {now - start:.0f} s still pending: {names}")
-                interval = min(max((now - start) / LOOK_SHARE, LOOK_FIRST), LOOK_LAST)
-                self.sleep(min(interval, until - now))
+                self.sleep(min(pause(now - start, expected), until - now))
                 try:
                     listed = self.client.list_operations(project_id)
                 except (BusyError, ServiceError):  # a look that fails says nothing of the work

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from httpx import Response
 
-from neon import errors, waiting
+from neon import errors, looks, waiting
 from neon.service import Neon
 from tests.neon import payloads, wire
 from tests.neon.payloads import listing
@@ -212,7 +212,7 @@ def test_waits_between_tries_are_random_shares_of_ceilings_that_double(api, kind
     with pytest.raises(errors.ServerError):
         effect.run(Neon(client, clock=time.clock, sleep=time.sleep, random=lambda: next(shares)))
 
-    assert [seconds for seconds in time.slept if seconds != waiting.LOOK_FIRST] == [0.125, 0.5, 0.25]
+    assert [seconds for seconds in time.slept if seconds != looks.FIRST] == [0.125, 0.5, 0.25]
 
 
 def test_no_try_begins_after_the_deadline_of_the_flow(api, kind, client, time):

@@ -55,6 +55,57 @@ def test_settle_looks_ever_less_often_and_ends_soon_after_the_operation(api, neo
     assert route.call_count <= most_looks
 
 
+def settle(api, neon, time, seconds: float) -> tuple[int, float]:
+    """Wait for an operation of so many seconds; return how often was looked, and how many seconds too long."""
+    api.get(OPERATIONS).mock(side_effect=until(time, seconds))
+    start, slept = time.now, len(time.slept)
+    neon.settle(payloads.PROJECT, handed("running"))
+    return len(time.slept) - slept, time.now - start - seconds
+
+
+@pytest.mark.parametrize(("seconds", "most_looks"), [(0.3, 7), (1.2, 11), (5, 22), (60, 105)])
+def test_settle_looks_seldom_until_the_end_is_expected_and_then_often(api, neon, time, seconds, most_looks):
+    settle(api, neon, time, seconds)
+
+    looks, too_long = settle(api, neon, time, seconds)
+
+    assert looks <= most_looks
+    assert too_long <= max(0.05, seconds / 120) + 1e-6
+
+
+@pytest.mark.parametrize("before", [0.1, 1.2, 60])
+@pytest.mark.parametrize("now", [0.04, 0.4, 3, 30])
+def test_settle_is_hardly_later_when_operations_take_another_time_than_before(api, neon, time, before, now):
+    for _ in range(5):
+        settle(api, neon, time, before)
+
+    _, too_long = settle(api, neon, time, now)
+
+    share = 2 if now < before else 12
+    assert too_long <= min(max(now / share, 0.05), 1) + 1e-6
+
+
+def test_settle_expects_what_the_quickest_of_the_last_few_took(api, neon, time):
+    for seconds in (1, 9, 9, 9, 9):
+        settle(api, neon, time, seconds)
+    wary, _ = settle(api, neon, time, 9)
+    sure, too_long = settle(api, neon, time, 9)
+
+    assert sure < wary
+    assert too_long <= 9 / 120
+
+
+def test_settle_knows_each_kind_of_operations_by_itself(api, neon, time):
+    settle(api, neon, time, 60)
+    other = [Operation.from_json(payloads.operation(1, "running", action="start_compute"))]
+    api.get(OPERATIONS).mock(side_effect=until(time, 0.5))
+    start = time.now
+
+    neon.settle(payloads.PROJECT, other)
+
+    assert time.now - start <= 0.55 + 1e-6
+
+
 def test_settle_gives_up_at_its_deadline_and_names_what_is_pending(api, neon, time):
     api.get(OPERATIONS).mock(side_effect=until(time, 10_000))
     start = time.now
