@@ -34,6 +34,8 @@ VERBS = {
 LOOK_SECONDS = 0.1
 # Whoever has executed a run queues its clean-up, and gives up its lock only then.
 RELEASE_SECONDS = 5
+# Until then somebody is shown what the run led to, and the clean-up would take its share of the processor from that.
+CLEAN_UP_AFTER_SECONDS = 0.5
 
 
 def begin(
@@ -74,7 +76,7 @@ def begin(
 def execute(run_id: uuid.UUID, listener: Callable[[Step], None] | None = None) -> None:
     """Execute a run to its end, unless somebody else is at it or it has ended."""
     with locks.run(run_id) as held:
-        run = Run.objects.select_related("owner", "project", "target").filter(pk=run_id).first()
+        run = Run.objects.select_related("owner", "project__head", "target").filter(pk=run_id).first()
         if not held or run is None or run.is_finished:
             return
         run.listener = listener
@@ -91,7 +93,7 @@ def execute(run_id: uuid.UUID, listener: Callable[[Step], None] | None = None) -
             logger.exception("Run %s failed", run.pk)
             _fail(run, error, "Something unexpected went wrong.", detail=type(error).__name__)
         if "leftover" in run.state:
-            enqueue("clean_up", run)
+            enqueue("clean_up", run, seconds=CLEAN_UP_AFTER_SECONDS)
 
 
 def resume() -> None:
@@ -124,11 +126,12 @@ def enqueue_clean_ups() -> None:
         enqueue("clean_up", run)
 
 
-def enqueue(task: str, run: Run) -> None:
-    """Hand a run to the workers, in the caller's transaction; once is enough while it waits."""
-    lock = f"{task} {run.pk}"
+def enqueue(task: str, run: Run, *, seconds: float = 0) -> None:
+    """Hand a run to the workers for *seconds* from now, in the caller's transaction; once is enough while it waits."""
+    later = {"seconds": seconds} if seconds else None
+    job = app.configure_task(f"checkpoints.tasks.{task}", queueing_lock=f"{task} {run.pk}", schedule_in=later)
     with suppress(AlreadyEnqueued), transaction.atomic():
-        app.configure_task(f"checkpoints.tasks.{task}", queueing_lock=lock).defer(run_id=str(run.pk))
+        job.defer(run_id=str(run.pk))
 
 
 def wait(run: Run, seconds: float, *, for_news: bool = False) -> Run:
