@@ -3,7 +3,8 @@
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 
 from django.db import InterfaceError, OperationalError, connections
 from django.db.backends.utils import CursorWrapper
@@ -26,13 +27,18 @@ SELECT EXISTS (
     AND (classid::bigint << 32) | objid::bigint = hashtextextended(%s, 0)
 )
 """
+_of_run: ContextVar[CursorWrapper | None] = ContextVar("of_run", default=None)
 
 
 @contextmanager
 def run(run_id: uuid.UUID, *, seconds: float = 0) -> Iterator[bool]:
     """Be the only one who executes or cleans up a run; tells whether nobody else is, or has stopped in *seconds*."""
     with _session() as cursor, _held(cursor, ALONE, f"run {run_id}", seconds) as held:
-        yield held
+        token = _of_run.set(cursor)
+        try:
+            yield held
+        finally:
+            _of_run.reset(token)
 
 
 @contextmanager
@@ -40,8 +46,10 @@ def swap(project_id: uuid.UUID, *, seconds: float) -> Iterator[bool]:
     """Keep the site's edits away from an app database; tells whether those under way have ended in *seconds*.
 
     It waits in Postgres' own queue, where it keeps new edits away already: else one after the other would come first.
+    The lock is the session's that has the lock of the run.
     """
-    with _session() as cursor:
+    of_run = _of_run.get()
+    with nullcontext(of_run) if of_run else _session() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{max(1, round(seconds * 1000))}ms"])
         with _held(cursor, QUEUED, f"swap {project_id}", 0) as held:
             yield held

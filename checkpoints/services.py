@@ -127,10 +127,9 @@ def _return(run: Run, project: Project) -> None:
     with run.step("look") as attempt:
         if attempt:
             _look(run, project)
+            run.state["branch_id"] = neon.connect().default_branch(project.neon_project_id).id
     with run.step("restore") as attempt:
         if attempt:
-            if "branch_id" not in run.state:
-                run.remember(branch_id=neon.connect().default_branch(project.neon_project_id).id)
             with locks.swap(project.pk, seconds=EDIT_SECONDS) as alone:
                 if not alone:
                     raise BeingEdited
@@ -153,7 +152,6 @@ def _return(run: Run, project: Project) -> None:
 def _look(run: Run, project: Project) -> None:
     """Find out whether what is there differs from its head; raises NoRoom when it could not be saved then."""
     run.origin = project.head
-    run.save(update_fields=["origin"])
     found = changes.look(project)
     if found and not run.state.get("unsaved"):
         safety.require_room(run, project, "to save what has changed here")

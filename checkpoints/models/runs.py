@@ -241,7 +241,7 @@ class Run(models.Model):
             yield Attempt(self._again)
         step |= {"state": "done", "finished": timezone.now().isoformat()}
         self._begin_step(self._next_step)
-        self.save(update_fields=["steps", "state"])
+        self.save(update_fields=["steps", "state", "origin"])
         if self.listener:
             self.listener(next(step for step in self.progress if step.name == name))
 
