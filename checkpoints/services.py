@@ -140,7 +140,7 @@ def _return(run: Run, project: Project) -> None:
                     lookup=attempt.again,
                 )
             db.forget(project.database_url)
-    with run.step("verify") as attempt:
+    with run.step("verify", alone=False) as attempt:  # it may be done again
         if attempt and target.fingerprint:
             _verify(project, target)
     with transaction.atomic(), run.step("record"):

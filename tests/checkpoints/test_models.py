@@ -242,6 +242,22 @@ def test_from_step_to_step_it_is_saved_once(run, django_assert_num_queries):
                 assert not attempt.again
 
 
+def test_a_step_that_does_not_stand_alone_is_saved_with_the_next(run, django_assert_num_queries):
+    def states():
+        return [step["state"] for step in Run.objects.get().steps]
+
+    run.begin()
+    for name in ("look", "restore"):
+        with run.step(name):
+            pass
+    with django_assert_num_queries(0), run.step("verify", alone=False):
+        pass
+    assert states() == ["done", "done", "running", "waiting"]
+    with django_assert_num_queries(1), run.step("record"):
+        pass
+    assert states() == ["done"] * 4
+
+
 def test_one_that_was_begun_before_comes_again(run):
     run.begin()
     with run.step("look"):
