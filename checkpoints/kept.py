@@ -65,41 +65,45 @@ class Look:
     def __init__(self, request: "Request", checkpoint: uuid.UUID) -> None:
         """Ask for the versions of the rows, and anew what was asked for the page as it was; raises django.db.Error."""
         session = request.session.session_key
-        self.key = hashlib.sha256(f"{session} {request.get_full_path()}".encode()).digest()
+        self._key = hashlib.sha256(f"{session} {request.get_full_path()}".encode()).digest()
         with _mutex:
-            self.kept = _pages.get(self.key)
-        self.question = self.kept.question if self.kept else None
-        self.reading = threads.submit(*self.question) if self.question else None
+            self._kept = _pages.get(self._key)
+        again = self._kept.question if self._kept else None
+        self._again = threads.submit(*again) if again else None
+        self._question: Question | None = None
+        self._reading: Future[Any] | None = None
         with connection.cursor() as cursor:
             cursor.execute(VERSIONS, [checkpoint, session, timezone.now()])
-            self.versions = cursor.fetchone()[0]
+            self._versions = cursor.fetchone()[0]
 
     def same(self) -> Kept | None:
         """Return the page as it was, if both databases answer as they did for it."""
-        if self.kept is None:
+        if self._kept is None:
             return None
         with suppress(AppDatabaseError):
-            if self.versions == self.kept.versions and self._answer == self.kept.answer:
-                return self.kept
+            if self._versions == self._kept.versions and _result(self._again) == self._kept.answer:
+                return self._kept
         with _mutex:
-            _pages.pop(self.key, None)
+            _pages.pop(self._key, None)
         return None
 
     def ask(self, question: Question) -> "Future[Any]":
         """Ask an app database, unless just that has been asked already."""
-        if self.reading is None or question != self.question:
-            self.question, self.reading = question, threads.submit(*question)
-        return self.reading
+        is_asked = self._kept is not None and self._kept.question == question
+        self._question = question
+        self._reading = self._again if self._again and is_asked else threads.submit(*question)
+        return self._reading
 
     def keep(self, html: str, user: User) -> None:
         """Keep a page that was made after this look."""
-        page = Kept(html, copy(user), self.versions, self.question, self._answer)  # the lazy one holds the request
+        # The lazy user would hold the request.
+        page = Kept(html, copy(user), self._versions, self._question, _result(self._reading))
         with _mutex, suppress(ValueError):  # too large
-            _pages[self.key] = page
+            _pages[self._key] = page
 
-    @property
-    def _answer(self) -> Any:
-        return self.reading.result() if self.reading else None
+
+def _result(reading: "Future[Any] | None") -> Any:
+    return reading.result() if reading else None
 
 
 def forget() -> None:

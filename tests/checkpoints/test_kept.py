@@ -281,6 +281,17 @@ def test_while_the_app_database_is_away_the_page_says_so(look, monkeypatch):
     assert (look()[1], look()[1]) == (True, False)
 
 
+def test_once_the_database_is_elsewhere_it_shows_nothing_of_it(look, head, execute):
+    look()
+    other = Checkpoint.objects.create(project=head.project, parent=head, prompt="x", version="v2", snapshot_id="s")
+    Project.objects.filter(pk=head.project_id).update(head=other)
+    execute("DROP TABLE contacts")
+    for is_first in (True, False):
+        page, is_fresh = look()
+        assert is_fresh == is_first
+        assert "The database is at v2" in words(page)
+
+
 def test_what_is_written_while_it_is_made_is_seen_the_next_time(look, head, monkeypatch):
     timeline = Project.timeline
 
