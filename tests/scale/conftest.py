@@ -2,6 +2,7 @@
 
 import pytest
 
+from checkpoints import kept
 from contacts import db, schema, versions
 from neon import service as neon
 from tests.scale import sites
@@ -32,3 +33,9 @@ def full(both, django_db_blocker):
     """The site with all that ten thousand users have made."""
     with django_db_blocker.unblock():
         yield both[1]
+
+
+@pytest.fixture
+def made_anew(monkeypatch):
+    """Pages are made for whoever looks at them, as the first time."""
+    monkeypatch.setattr(kept.Look, "same", lambda look: None)

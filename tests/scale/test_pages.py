@@ -1,7 +1,12 @@
 """The pages of one who has three checkpoints: as quick beside ten thousand others, and with as many queries."""
 
-import pytest
+import json
 
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from checkpoints import kept
 from checkpoints.models import Project, Run
 from tests.scale.sites import compare, is_within_twice, readings
 
@@ -34,13 +39,33 @@ def look(small):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_takes_at_most_twice_as_long(small, full, look, name):
+def test_a_page_takes_at_most_twice_as_long(small, full, look, made_anew, name):
     seconds = compare(small, full, look(name))
     assert is_within_twice(seconds), seconds
 
 
+@pytest.mark.parametrize("name", ["head", "meta db", "schema", "another checkpoint"])
+def test_a_page_that_is_kept_takes_at_most_twice_as_long(small, full, look, name):
+    seconds = compare(small, full, look(name))
+    assert is_within_twice(seconds), seconds
+
+
+@pytest.mark.parametrize(("neon_project", "most"), [("calm-sea-9", 40), ("calm-sea-1", 100)])
+def test_whether_it_is_the_same_is_found_in_few_blocks(full, neon_project, most):
+    with full.visited(), connection.cursor() as cursor:
+        session = full.browser("ada@example.com").session.session_key
+        project = Project.objects.get(neon_project_id=neon_project)
+        parameters = [project.head_id, session, timezone.now()]
+        for _ in range(2):  # the first one plans
+            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {kept.VERSIONS}", parameters)
+            [(plan,)] = cursor.fetchall()
+    plan = json.loads(plan) if isinstance(plan, str) else plan
+    blocks = plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
+    assert 10 < blocks < most, (blocks, plan)
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_asks_as_often_and_reads_as_much(small, full, look, name):
+def test_a_page_asks_as_often_and_reads_as_much(small, full, look, made_anew, name):
     counts = []
     for site in (small, full):
         with site.visited():

@@ -41,7 +41,7 @@ def shown(response):
 
 
 @pytest.mark.parametrize("tab", ["app", "meta", "schema"])
-def test_it_takes_at_most_twice_as_long_as_with_three(small, full, large, tab):
+def test_it_takes_at_most_twice_as_long_as_with_three(small, full, large, made_anew, tab):
     with small.visited():
         head = Project.objects.first().head_id
     seconds = compare(
