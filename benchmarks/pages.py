@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,28 +31,32 @@ from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.browser.servers import Demo
 from tests.browser.user import User
 
+Taken = dict[str, list[float]]  # milliseconds of each action
+
 CORES = 2
 CONNECTIONS = 8
 WARM_UP_SECONDS = 2.0
 SECONDS, QUICK_SECONDS = 10.0, 3.0
-JUMPS, QUICK_JUMPS = 20, 3
+ROUNDS, QUICK_ROUNDS = 20, 3
 PAGES_PER_SECOND, PAGE_MS = 450, 20
 OPERATION_SECONDS = (0, 0.3, 1.2, 5)
+SHORT_SECONDS = (0, 0.3, 1.2)  # for starts and advances, of which there are as many
 OVERHEAD_MS = 150
 LOOK_MS = 2000
 PACKAGES = ("django", "granian", "psycopg", "playwright")
 PEOPLE = (b"Ada Lovelace", b"Alan Turing", b"Grace Hopper")
-# Presses the place of another checkpoint, is told when its page has come, and lets the next frame be painted. To look
-# once a frame instead would have the browser paint all the time, on the cores that the site has.
-JUMP = """
-    async ([prompt, heading]) => {
-        const place = [...document.querySelectorAll(".timeline button.place")]
-            .find((button) => button.textContent.includes(prompt));
+# How many of Neon's operations, one after the other, each action waits for.
+WAITS = {"jump": 1, "advance": 1, "start": 2}
+# Presses a button, is told when the page that it leads to has come, and lets the next frame be painted. To look once a
+# frame instead would have the browser paint all the time, on the cores that the site has.
+PRESS = """
+    async ([buttons, text, heading]) => {
+        const button = [...document.querySelectorAll(buttons)].find((button) => button.textContent.includes(text));
         const arrived = () => document.querySelector("h1").textContent === heading
-            && document.querySelector(".place[aria-current]").textContent.includes("database is here")
+            && document.querySelector(".place[aria-current]")?.textContent.includes("database is here")
             && document.querySelectorAll("#contacts .contact").length === 3;
         const start = performance.now();
-        place.click();
+        button.click();
         await new Promise((there) => new MutationObserver((changes, observer) => {
             if (arrived()) { observer.disconnect(); there(); }
         }).observe(document.body, { childList: true, subtree: true }));
@@ -65,7 +69,10 @@ JUMP = """
         return performance.now() - start;
     }
 """
-PLACES = (("Create a contact list app", "Checkpoint v1"), ("Add role and company", "Checkpoint v2"))
+PLACES = ".timeline button.place"
+JUMPS = ((PLACES, "Create a contact list app", "Checkpoint v1"), (PLACES, "Add role and company", "Checkpoint v2"))
+START = ("button", "Delete and start again", "Checkpoint v1")
+ADVANCE = ("button", "Create next checkpoint", "Checkpoint v2")
 
 
 @dataclass
@@ -148,33 +155,46 @@ async def ask(where: SplitResult, request: bytes, until: float, got: Load) -> No
     await writer.wait_closed()
 
 
-def act(seconds: float, jumps: int) -> list[float]:
-    """Jump to and fro, with operations of so many seconds, and return the milliseconds until the page was painted."""
+def act(seconds: float, rounds: int, measure: Callable[[Page, float, int], Taken]) -> Taken:
+    """Let a browser act, with operations of so many seconds."""
     found = next(filter(None, map(shutil.which, CHROMIUM)), None)
     with running(NEON_LOCAL_OPERATION_SECONDS=str(seconds)) as demo, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         try:
-            return jump(browser.new_page(base_url=demo.url), demo, seconds, jumps)
+            page = browser.new_page(base_url=demo.url)
+            page.set_default_timeout(60_000)
+            page.goto(demo.sign_in)
+            User(page).sees("v1")
+            return measure(page, seconds, rounds)
         finally:
             browser.close()
 
 
-def jump(page: Page, demo: Demo, seconds: float, jumps: int) -> list[float]:
-    """Jump between two checkpoints, with pauses in which somebody would look at the page.
+def jump(page: Page, seconds: float, rounds: int) -> Taken:
+    """Jump between two checkpoints; the first round is cold, as with the others."""
+    press(page, seconds, ADVANCE)
+    return {"jump": [press(page, seconds, JUMPS[place % 2]) for place in range(rounds + 1)]}
+
+
+def start_and_advance(page: Page, seconds: float, rounds: int) -> Taken:
+    """Start again, which makes a project and deletes the one before, and make the next checkpoint."""
+    taken: Taken = {"start": [], "advance": []}
+    for _ in range(rounds + 1):
+        page.goto("/")
+        User(page).press("Start demo")
+        page.get_by_role("heading", name="Start again?").wait_for()
+        taken["start"].append(press(page, seconds, START))
+        taken["advance"].append(press(page, seconds, ADVANCE))
+    return taken
+
+
+def press(page: Page, seconds: float, what: tuple[str, str, str]) -> float:
+    """Press a button after a pause in which somebody would look at the page; returns milliseconds.
 
     Meanwhile the clean-up has its two operations, which lock the project, and the plane builds the next spare.
     """
-    user = User(page)
-    page.set_default_timeout(60_000)
-    page.goto(demo.sign_in)
-    user.sees("v1")
-    user.press("Create next checkpoint")
-    page.get_by_role("heading", name="Checkpoint v2").wait_for()
-    taken = []
-    for place in range(jumps + 1):  # the first one is cold
-        page.wait_for_timeout(LOOK_MS + 2300 * seconds)
-        taken.append(page.evaluate(JUMP, PLACES[place % 2]))
-    return taken
+    page.wait_for_timeout(LOOK_MS + 2300 * seconds)
+    return float(page.evaluate(PRESS, what))
 
 
 def main() -> None:
@@ -195,21 +215,25 @@ def main() -> None:
         f" To ask for them took {pages.cpu_seconds / pages.seconds:.0%} of a core.\n"
     )
     results: list[dict[str, object]] = [{"page": page, "pages_per_second": round(pages.per_second, 1)}]
-    rows, actions = [], []
+    rows, jumps = [], []
+    rounds = QUICK_ROUNDS if options.quick else ROUNDS
     for seconds in options.seconds:
-        taken = act(seconds, QUICK_JUMPS if options.quick else JUMPS)
-        action = report.figures([each - 1000 * seconds for each in taken])
-        actions.append(action)
-        rows.append((seconds, action.rounds, action.p50, action.p95, action.max))
-        results.append({"operation_seconds": seconds, "jump_beyond_operations": action})
-    print(report.table(("operations, s", "jumps", "p50 beyond them, ms", "p95", "max"), rows))
+        taken = act(seconds, rounds, jump)
+        if seconds in SHORT_SECONDS:
+            taken |= act(seconds, rounds, start_and_advance)
+        for name, milliseconds in taken.items():
+            action = report.figures([each - 1000 * seconds * WAITS[name] for each in milliseconds])
+            rows.append((name, f"{WAITS[name]} of {seconds:g} s", action.rounds, action.p50, action.p95, action.max))
+            results.append({"action": name, "operation_seconds": seconds, "beyond_operations": action})
+            jumps += [action] if name == "jump" else []
+    print(report.table(("action", "operations", "rounds", "p50 beyond them, ms", "p95", "max"), rows))
     print(f"(wanted: at most {OVERHEAD_MS} ms beyond the operations' own time)")
     about = {"machine": report.machine(Path(tempfile.gettempdir())), "versions": report.versions(*PACKAGES)}
     report.write(options.out, "pages", about, results)
     report.bars(
         options.out / "pages.svg",
-        [f"{row[0]:g} s" for row in rows],
-        {"jump: click to painted page, beyond operations of": {"site and browser": actions}},
+        [f"{seconds:g} s" for seconds in options.seconds],
+        {"jump: click to painted page, beyond operations of": {"site and browser": jumps}},
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from psycopg import sql
 from psycopg.rows import kwargs_row
@@ -107,36 +108,49 @@ def _page(wanted: Wanted, contacts: list[Contact], *, before: Place | None, afte
 def _find(connection: db.Connection, version: Version, wanted: Wanted) -> list[Contact]:
     """Return at most one contact more than a page has, in the order away from the place."""
     # Signs have a meaning in a tsquery, but they stand between words, and so are not in any.
-    words = [word for word in re.split(BETWEEN, wanted.search) if word]
+    words = tuple(word for word in re.split(BETWEEN, wanted.search) if word)
     parameters: dict[str, object] = {"words": " & ".join(f"'{word}':*" for word in words)}
     if wanted.place:
         parameters |= {"name": wanted.place.name, "id": wanted.place.id}
-    parts = {
-        "columns": columns(version),
-        "contacts": CONTACTS.format(columns=columns(version), table=TABLE),
-        "place": (UNTIL if wanted.until else SINCE) if wanted.place else ALL,
-        "order": BACKWARDS if wanted.until else ONWARDS,
-        "limit": sql.Literal(SIZE + 1),
-    }
+    near, far = _statements(
+        version, words, is_search=bool(wanted.search), since=wanted.since is not None, until=wanted.until is not None
+    )
     with connection.cursor(row_factory=kwargs_row(from_row)) as cursor:
-        reach = sql.Literal(REACH if words else SIZE + 1)
-        match = _matching_each(version, words) if words else NONE if wanted.search else ALL
-        found = cursor.execute(NEAR.format(**parts, match=match, reach=reach), parameters).fetchall()
+        found = cursor.execute(near, parameters).fetchall()
         if len(found) > SIZE or not words:
             return found
         with connection.pipeline():
             for statement in BY_WORDS:
                 connection.execute(statement)
-            cursor.execute(FAR.format(**parts, match=_matching(version)), parameters)
+            cursor.execute(far, parameters)
             connection.execute("COMMIT")
         return cursor.fetchall()
+
+
+@lru_cache(maxsize=64)
+def _statements(
+    version: Version, words: tuple[str, ...], *, is_search: bool, since: bool, until: bool
+) -> tuple[bytes, bytes]:
+    """Return how contacts are found among the next ones, and among all; to compose that takes as long as to ask."""
+    parts = {
+        "columns": columns(version),
+        "contacts": CONTACTS.format(columns=columns(version), table=TABLE),
+        "place": UNTIL if until else SINCE if since else ALL,
+        "order": BACKWARDS if until else ONWARDS,
+        "limit": sql.Literal(SIZE + 1),
+    }
+    reach = sql.Literal(REACH if words else SIZE + 1)
+    match = _matching_each(version, words) if words else NONE if is_search else ALL
+    near = NEAR.format(**parts, match=match, reach=reach)
+    far = FAR.format(**parts, match=_matching(version))
+    return near.as_bytes(), far.as_bytes()
 
 
 def _matching(version: Version) -> sql.Composed:
     return MATCHING.format(words=WORDS.format(text=TEXT[version.name], between=sql.Literal(BETWEEN)))
 
 
-def _matching_each(version: Version, words: list[str]) -> sql.Composed:
+def _matching_each(version: Version, words: tuple[str, ...]) -> sql.Composed:
     text, between = TEXT[version.name], sql.Literal(BETWEEN)
     each = (BEGINS_A_WORD.format(text=text, between=between, word=sql.Literal(word)) for word in words)
     return sql.SQL(" AND ").join(each)
