@@ -1,12 +1,13 @@
 """Requests as the views know them, and answers that fit both htmx and a plain browser."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import push_url, reswap, retarget
 from django_htmx.middleware import HtmxDetails
@@ -38,12 +39,16 @@ def page(
     *,
     url: str = "",
     status: int = 200,
+    keep: bool = False,
 ) -> HttpResponse:
-    """Answer with a page; htmx gets its main element, wherever the request came from, and *url* as the address."""
+    """Answer with a page; htmx gets its main element, wherever the request came from, and *url* as the address.
+
+    A checkpoint's may be kept, to be shown again while it is the same.
+    """
     in_place = request.htmx and not request.htmx.history_restore_request
     skeleton = "main_only.html" if in_place else "skeleton.html"
-    html = kept.render(template, {**context, "skeleton": skeleton}, request)
-    response = HttpResponse(html, status=status)
+    rendering: Callable[..., str | bytes] = kept.render if keep else render_to_string
+    response = HttpResponse(rendering(template, {**context, "skeleton": skeleton}, request), status=status)
     patch_vary_headers(response, ["HX-Request"])
     if request.htmx:
         response = retarget(response, "#main")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +48,11 @@ STAND_INS = {"csrf_token": secrets.token_hex(32), "seen": secrets.token_hex(32)}
 class Kept:
     """A page, who asked for it, and what it was made from."""
 
-    html: str
+    html: bytes = field(repr=False)
     user: User
     versions: str
-    question: Question | None
-    answer: Any
+    question: Question | None = field(repr=False)  # which has the password
+    answer: Any = field(repr=False)
 
 
 _pages: TTLCache[bytes, Kept] = TTLCache(KEEP_BYTES, KEEP_SECONDS, getsizeof=lambda kept: len(kept.html))
@@ -76,30 +76,32 @@ class Look:
             cursor.execute(VERSIONS, [checkpoint, session, timezone.now()])
             self._versions = cursor.fetchone()[0]
 
-    def same(self) -> Kept | None:
+    def unchanged(self) -> Kept | None:
         """Return the page as it was, if both databases answer as they did for it."""
-        if self._kept is None:
-            return None
         with suppress(AppDatabaseError):
-            if self._versions == self._kept.versions and _result(self._again) == self._kept.answer:
+            if self._kept and self._of_same_rows and _result(self._again) == self._kept.answer:
                 return self._kept
         with _mutex:
             _pages.pop(self._key, None)
         return None
 
     def ask(self, question: Question) -> "Future[Any]":
-        """Ask an app database, unless just that has been asked already."""
-        is_asked = self._kept is not None and self._kept.question == question
+        """Ask an app database, unless just that has been asked already for the same rows."""
+        is_asked = self._kept and self._of_same_rows and self._kept.question == question
         self._question = question
         self._reading = self._again if self._again and is_asked else threads.submit(*question)
         return self._reading
 
-    def keep(self, html: str, user: User) -> None:
+    def keep(self, html: bytes, user: User) -> None:
         """Keep a page that was made after this look."""
         # The lazy user would hold the request.
         page = Kept(html, copy(user), self._versions, self._question, _result(self._reading))
         with _mutex, suppress(ValueError):  # too large
             _pages[self._key] = page
+
+    @property
+    def _of_same_rows(self) -> bool:
+        return self._kept is not None and self._kept.versions == self._versions
 
 
 def _result(reading: "Future[Any] | None") -> Any:
@@ -117,7 +119,9 @@ def seen(request: HttpRequest) -> dict[str, str]:
     return {"seen": f"{time.time():.6f}"}
 
 
-def first(view: Callable[["Request", uuid.UUID], HttpResponse]) -> Callable[["Request", uuid.UUID], HttpResponse]:
+def unless_changed(
+    view: Callable[["Request", uuid.UUID], HttpResponse],
+) -> Callable[["Request", uuid.UUID], HttpResponse]:
     """Answer with a checkpoint's page as it was, if it would be the same now; else let the view make it.
 
     What htmx asks for comes after a change, and is hardly asked for again; a message is said once; and with DEBUG on
@@ -129,9 +133,9 @@ def first(view: Callable[["Request", uuid.UUID], HttpResponse]) -> Callable[["Re
         has_message = bool(request.COOKIES.get(CookieStorage.cookie_name))
         if request.method == "GET" and not (request.htmx or has_message or settings.DEBUG):
             request.look = Look(request, pk)
-            if same := request.look.same():
-                request.user = same.user
-                response = HttpResponse(_fill_in(request, same.html))
+            if page := request.look.unchanged():
+                request.user = page.user
+                response = HttpResponse(_fill_in(request, page.html))
                 patch_vary_headers(response, ["HX-Request"])
                 return response
         return view(request, pk)
@@ -145,17 +149,17 @@ def ask(request: "Request", *question: Any) -> "Future[Any]":
     return look.ask(question) if look else threads.submit(*question)
 
 
-def render(template: str, context: Mapping[str, Any], request: "Request") -> str:
-    """Return a page, and keep it if it is one that is looked for, and tells of nothing that goes on by itself."""
+def render(template: str, context: Mapping[str, Any], request: "Request") -> bytes:
+    """Return a checkpoint's page, and keep it if it was looked for, and tells of nothing that goes on by itself."""
     look: Look | None = getattr(request, "look", None)
     if look is None or context["run"] or "error" in context or len(get_messages(request)):
-        return render_to_string(template, context, request)
-    html = render_to_string(template, {**context, **STAND_INS}, request)
+        return render_to_string(template, context, request).encode()
+    html = render_to_string(template, {**context, **STAND_INS}, request).encode()
     look.keep(html, request.user)
     return _fill_in(request, html)
 
 
-def _fill_in(request: "Request", html: str) -> str:
+def _fill_in(request: "Request", html: bytes) -> bytes:
     for name, value in {"csrf_token": get_token(request), **seen(request)}.items():
-        html = html.replace(STAND_INS[name], value)
+        html = html.replace(STAND_INS[name].encode(), value.encode())
     return html

@@ -46,7 +46,7 @@ def swap(project_id: uuid.UUID, *, seconds: float) -> Iterator[bool]:
     """Keep the site's edits away from an app database; tells whether those under way have ended in *seconds*.
 
     It waits in Postgres' own queue, where it keeps new edits away already: else one after the other would come first.
-    The lock is the session's that has the lock of the run.
+    Within the lock of a run it is taken on that one's session, so that both end together.
     """
     of_run = _of_run.get()
     with nullcontext(of_run) if of_run else _session() as cursor:

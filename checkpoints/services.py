@@ -130,6 +130,8 @@ def _return(run: Run, project: Project) -> None:
             run.state["branch_id"] = neon.connect().default_branch(project.neon_project_id).id
     with run.step("restore") as attempt:
         if attempt:
+            if "branch_id" not in run.state:  # looked at by an earlier release
+                run.remember(branch_id=neon.connect().default_branch(project.neon_project_id).id)
             with locks.swap(project.pk, seconds=EDIT_SECONDS) as alone:
                 if not alone:
                     raise BeingEdited
@@ -140,7 +142,7 @@ def _return(run: Run, project: Project) -> None:
                     lookup=attempt.again,
                 )
             db.forget(project.database_url)
-    with run.step("verify", alone=False) as attempt:  # it may be done again
+    with run.step("verify", saved_with_next=True) as attempt:
         if attempt and target.fingerprint:
             _verify(project, target)
     with transaction.atomic(), run.step("record"):
@@ -154,6 +156,7 @@ def _look(run: Run, project: Project) -> None:
     run.origin = project.head
     found = changes.look(project)
     if found and not run.state.get("unsaved"):
+        run.save(update_fields=["origin"])  # by which a refusal knows what there is to save
         safety.require_room(run, project, "to save what has changed here")
     run.state["differs"] = bool(found)
     run.state["version"] = project.head.version if project.head else ""

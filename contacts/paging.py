@@ -112,9 +112,8 @@ def _find(connection: db.Connection, version: Version, wanted: Wanted) -> list[C
     parameters: dict[str, object] = {"words": " & ".join(f"'{word}':*" for word in words)}
     if wanted.place:
         parameters |= {"name": wanted.place.name, "id": wanted.place.id}
-    near, far = _statements(
-        version, words, is_search=bool(wanted.search), since=wanted.since is not None, until=wanted.until is not None
-    )
+    shape = {"since": wanted.since is not None, "until": wanted.until is not None}
+    near = _near(version, words, is_search=bool(wanted.search), **shape)
     with connection.cursor(row_factory=kwargs_row(from_row)) as cursor:
         found = cursor.execute(near, parameters).fetchall()
         if len(found) > SIZE or not words:
@@ -122,28 +121,33 @@ def _find(connection: db.Connection, version: Version, wanted: Wanted) -> list[C
         with connection.pipeline():
             for statement in BY_WORDS:
                 connection.execute(statement)
-            cursor.execute(far, parameters)
+            cursor.execute(_far(version, **shape), parameters)
             connection.execute("COMMIT")
         return cursor.fetchall()
 
 
 @lru_cache(maxsize=64)
-def _statements(
-    version: Version, words: tuple[str, ...], *, is_search: bool, since: bool, until: bool
-) -> tuple[bytes, bytes]:
-    """Return how contacts are found among the next ones, and among all; to compose that takes as long as to ask."""
-    parts = {
+def _near(version: Version, words: tuple[str, ...], *, is_search: bool, since: bool, until: bool) -> bytes:
+    """Return how contacts are found among the next ones; to compose that takes as long as to ask."""
+    reach = sql.Literal(REACH if words else SIZE + 1)
+    match = _matching_each(version, words) if words else NONE if is_search else ALL
+    return NEAR.format(**_parts(version, since=since, until=until), match=match, reach=reach).as_bytes()
+
+
+@lru_cache(maxsize=64)
+def _far(version: Version, *, since: bool, until: bool) -> bytes:
+    """Return how contacts are found among all."""
+    return FAR.format(**_parts(version, since=since, until=until), match=_matching(version)).as_bytes()
+
+
+def _parts(version: Version, *, since: bool, until: bool) -> dict[str, sql.Composable]:
+    return {
         "columns": columns(version),
         "contacts": CONTACTS.format(columns=columns(version), table=TABLE),
         "place": UNTIL if until else SINCE if since else ALL,
         "order": BACKWARDS if until else ONWARDS,
         "limit": sql.Literal(SIZE + 1),
     }
-    reach = sql.Literal(REACH if words else SIZE + 1)
-    match = _matching_each(version, words) if words else NONE if is_search else ALL
-    near = NEAR.format(**parts, match=match, reach=reach)
-    far = FAR.format(**parts, match=_matching(version))
-    return near.as_bytes(), far.as_bytes()
 
 
 def _matching(version: Version) -> sql.Composed:

@@ -66,14 +66,14 @@ class Waiting:
             watched = self.client.list_operations(project_id) if operations is None else operations
             known = {operation.id: operation for operation in watched}
             expected = self.looks.expected(operations or ())
-            missed = 0
+            missed, looked = 0, False
             while True:
                 if operations is not None:
                     refuse_failed(known.values())
                 pending = [operation for operation in known.values() if operation.pending]
                 now = self.clock()
                 if not pending:
-                    if operations and now > start:
+                    if operations and looked:
                         self.looks.note(operations, now - start)
                     return
                 if now >= until:
@@ -87,7 +87,7 @@ class Waiting:
                     if missed == TRIES:
                         raise
                     continue
-                missed = 0
+                missed, looked = 0, True
                 seen = {operation.id: operation for operation in listed}
                 known = seen if operations is None else {id: seen.get(id, was) for id, was in known.items()}
 

@@ -19,7 +19,7 @@ BEGIN
                 WHERE session_key = session AND expire_date > moment
             ),
             (SELECT (xmin, ctid) FROM auth_user WHERE id = project.owner_id),
-            (SELECT array_agg((xmin, ctid)::text) FROM checkpoints_checkpoint WHERE project_id = project.id),
+            (SELECT array_agg((xmin, ctid)::text ORDER BY id) FROM checkpoints_checkpoint WHERE project_id = project.id),
             (
                 SELECT (xmin, ctid) FROM checkpoints_run
                 WHERE owner_id = project.owner_id AND status IN ('queued', 'running')

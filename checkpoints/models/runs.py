@@ -223,11 +223,11 @@ class Run(models.Model):
         ]
 
     @contextmanager
-    def step(self, name: str, *, alone: bool = True) -> Iterator[Attempt | None]:
+    def step(self, name: str, *, saved_with_next: bool = False) -> Iterator[Attempt | None]:
         """Enter a step: None when an earlier attempt finished it, so that it is skipped.
 
         When the block ends without an exception, it is recorded at once that the step is finished, what the run knows
-        by then, and that the next step has begun; a step that does not stand *alone* is recorded with the next one.
+        by then, and that the next step has begun; or with that one's end, where it does no harm to do this one again.
         """
         step = next(step for step in self.steps if step["name"] == name)
         if step["state"] == "done":
@@ -241,7 +241,7 @@ class Run(models.Model):
             yield Attempt(self._again)
         step |= {"state": "done", "finished": timezone.now().isoformat()}
         self._begin_step(self._next_step)
-        if alone:
+        if not saved_with_next:
             self.save(update_fields=["steps", "state", "origin"])
         if self.listener:
             self.listener(next(step for step in self.progress if step.name == name))

@@ -46,7 +46,7 @@ def home(request: Request) -> HttpResponse:
 
 
 @never_cache
-@kept.first
+@kept.unless_changed
 @access.owned(access.checkpoint)
 @require_safe
 def checkpoint(request: Request, checkpoint: Checkpoint) -> HttpResponse:
@@ -66,7 +66,7 @@ def show_checkpoint(
         return http.fragment(request, "_found.html", context, into="#found", status=status)
     if part == "tab":
         return http.fragment(request, "_tab.html", context, into="#tab", status=status)
-    return http.page(request, "checkpoint.html", context, url=url, status=status)
+    return http.page(request, "checkpoint.html", context, url=url, status=status, keep=not extra)
 
 
 def checkpoint_context(request: Request, checkpoint: Checkpoint, wanted: Wanted | None = None) -> dict[str, Any]:

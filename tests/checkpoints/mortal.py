@@ -23,8 +23,8 @@ def execute(run_id, fatal):
     """Execute a run up to the end of a step."""
 
     @contextmanager
-    def step(run, name):
-        with enter(run, name) as attempt:
+    def step(run, name, **options):
+        with enter(run, name, **options) as attempt:
             yield attempt
             if name == fatal:
                 os.kill(os.getpid(), signal.SIGKILL)

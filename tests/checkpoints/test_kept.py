@@ -125,11 +125,57 @@ def drop(head, execute):
 
 @pytest.mark.parametrize("change", [rename_by_sql, label, pin, grow, jump, drop])
 def test_what_has_changed_anywhere_is_seen_at_once(look, head, execute, change):
-    look()
+    assert (look()[1], look()[1]) == (True, False)
     new = change(head, execute)
     page, is_fresh = look()
     assert is_fresh
     assert new in words(page)
+
+
+@pytest.fixture
+def jumped(head):
+    """A jump that has led to the head, from a checkpoint that is there as well."""
+    jump(head, None)
+    return Run.objects.get(kind="restore")
+
+
+def go_elsewhere(run):
+    Project.objects.update(head=run.origin)
+    return "The database is at v2"
+
+
+def note_trouble(run):
+    Run.objects.update(state={"trouble": "Neon is out of order."})
+    return "Neon is out of order."
+
+
+def save(run):
+    Run.objects.update(saved=run.origin, state={"saved": True})
+    return "what had changed there is kept"
+
+
+def begin(run):
+    runs.begin(owner=run.owner, kind=Run.Kind.START)
+    return "Waiting for its turn"
+
+
+@pytest.mark.parametrize("change", [go_elsewhere, note_trouble, save, begin])
+def test_what_has_changed_in_one_row_alone_is_seen_at_once(look, jumped, change):
+    assert (look()[1], look()[1]) == (True, False)
+    new = change(jumped)
+    page, is_fresh = look()
+    assert is_fresh
+    assert new in words(page)
+
+
+def test_a_checkpoint_that_is_gone_is_not_shown(look, jumped):
+    assert (look()[1], look()[1]) == (True, False)
+    Run.objects.update(origin=None)
+    assert look()[1]
+    Checkpoint.objects.filter(pk=jumped.origin_id).delete()
+    page, is_fresh = look()
+    assert is_fresh
+    assert len(page.all(class_="place")) == 1
 
 
 def test_who_sees_it_belongs_to_the_page(look, started):

@@ -242,7 +242,7 @@ def test_from_step_to_step_it_is_saved_once(run, django_assert_num_queries):
                 assert not attempt.again
 
 
-def test_a_step_that_does_not_stand_alone_is_saved_with_the_next(run, django_assert_num_queries):
+def test_a_step_that_may_be_done_again_is_saved_with_the_next(run, django_assert_num_queries):
     def states():
         return [step["state"] for step in Run.objects.get().steps]
 
@@ -250,7 +250,7 @@ def test_a_step_that_does_not_stand_alone_is_saved_with_the_next(run, django_ass
     for name in ("look", "restore"):
         with run.step(name):
             pass
-    with django_assert_num_queries(0), run.step("verify", alone=False):
+    with django_assert_num_queries(0), run.step("verify", saved_with_next=True):
         pass
     assert states() == ["done", "done", "running", "waiting"]
     with django_assert_num_queries(1), run.step("record"):

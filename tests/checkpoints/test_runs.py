@@ -218,3 +218,41 @@ def test_after_waiting_the_session_is_as_before(transactional_db, user):
 def test_waiting_for_news_ends_with_the_next_step(restoring):
     Run.objects.filter(pk=restoring.pk).update(status="running")
     assert runs.wait(restoring, 60, for_news=True).status == "running"
+
+
+# What it holds, and what it leaves
+
+
+def test_a_swap_has_its_lock_on_the_session_of_its_run(restoring):
+    def holders():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
+            )
+            return [pid for (pid,) in cursor]
+
+    before = holders()
+    with locks.run(restoring.pk), locks.swap(restoring.project_id, seconds=1) as alone:
+        assert alone
+        first, second = [pid for pid in holders() if pid not in before]
+        assert first == second
+    with locks.swap(restoring.project_id, seconds=1) as alone:
+        assert alone
+    assert holders() == before
+
+
+def test_its_clean_up_waits_until_the_page_is_there(restoring):
+    runs.execute(restoring.pk)
+    job = ProcrastinateJob.objects.get(task_name="checkpoints.tasks.clean_up", status="todo")
+    assert job.args["run_id"] == str(restoring.pk)
+    later = (job.scheduled_at - Run.objects.get(pk=restoring.pk).finished_at).total_seconds()
+    assert runs.CLEAN_UP_AFTER_SECONDS <= later < runs.CLEAN_UP_AFTER_SECONDS + 5
+
+
+def test_a_run_does_not_wait_for_the_clean_up_of_the_one_before(restoring, head):
+    runs.execute(restoring.pk)
+    again = flows.begin(head, Run.Kind.RESTORE)
+    runs.execute(again.pk)
+    again.refresh_from_db()
+    assert again.status == "succeeded"
+    assert set(queued("clean_up")) == {restoring.pk, again.pk}

@@ -95,6 +95,14 @@ def test_settle_expects_what_the_quickest_of_the_last_few_took(api, neon, time):
     assert too_long <= 9 / 120
 
 
+def test_settle_does_not_take_what_needed_no_wait_for_quick(api, neon, time):
+    settle(api, neon, time, 5)
+    neon.settle(payloads.PROJECT, handed("finished"))
+    looks, _ = settle(api, neon, time, 5)
+
+    assert looks <= 22
+
+
 def test_settle_knows_each_kind_of_operations_by_itself(api, neon, time):
     settle(api, neon, time, 60)
     other = [Operation.from_json(payloads.operation(1, "running", action="start_compute"))]

@@ -38,4 +38,4 @@ def full(both, django_db_blocker):
 @pytest.fixture
 def made_anew(monkeypatch):
     """Pages are made for whoever looks at them, as the first time."""
-    monkeypatch.setattr(kept.Look, "same", lambda look: None)
+    monkeypatch.setattr(kept.Look, "unchanged", lambda look: None)

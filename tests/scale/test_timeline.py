@@ -53,6 +53,18 @@ def test_it_takes_at_most_twice_as_long_as_with_three(small, full, large, made_a
     assert is_within_twice(seconds), seconds
 
 
+def test_kept_it_takes_at_most_twice_as_long_as_with_three(small, full, large):
+    with small.visited():
+        head = Project.objects.first().head_id
+    seconds = compare(
+        small,
+        full,
+        lambda site: site.browser("ada@example.com").get(f"/checkpoints/{head}/?tab=meta"),
+        full_act=lambda site: large[1]("?tab=meta"),
+    )
+    assert is_within_twice(seconds), seconds
+
+
 def test_the_newest_are_shown_and_the_head(full, large):
     with full.visited():
         names, earlier = shown(large[1]())

@@ -33,9 +33,9 @@ class Points:
             return wait(connection, *arguments, **options)
 
         @contextmanager
-        def named(run, name):
+        def named(run, name, **options):
             self.place = f"{name}: begin"
-            with step(run, name) as attempt:
+            with step(run, name, **options) as attempt:
                 self.place = name
                 yield attempt
                 self.place = f"{name}: end"
