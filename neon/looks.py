@@ -27,8 +27,7 @@ class Looks:
     def expected(self, operations: Iterable[Operation]) -> float:
         """Return the seconds before which these have hardly ended; 0 when it is not known."""
         with self._lock:
-            took = self._took.get(_kind(operations), ())
-        return AT_LEAST * min(took, default=0.0)
+            return AT_LEAST * min(self._took.get(_kind(operations), ()), default=0.0)
 
     def note(self, operations: Iterable[Operation], seconds: float) -> None:
         """Remember how long these took."""
