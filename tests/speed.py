@@ -2,6 +2,8 @@
 
 import time
 
+# A machine that others share has bad moments: what is missed is measured again, so often in all.
+MEASUREMENTS = 3
 ADDITIONS = 1_000_000
 # What they take on a machine on which the limits hold as they are written.
 REFERENCE_SECONDS = 0.08

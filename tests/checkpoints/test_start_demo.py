@@ -13,7 +13,7 @@ from checkpoints.models import Run
 from tests.checkpoints import flows
 from tests.checkpoints.demo import Demo, processes_of
 from tests.checkpoints.processes import until
-from tests.speed import slowness
+from tests.speed import MEASUREMENTS, slowness
 
 UNREACHABLE = {"NEON_API_KEY": "napi_s3cret", "NEON_API_URL": "http://127.0.0.1:9/api/v2"}
 
@@ -164,8 +164,14 @@ def test_a_signal_stops_everything_in_time(terminated):
 
 
 @pytest.mark.speed
-def test_the_second_run_is_ready_sooner(second):
-    assert second.seconds < 5 * slowness()
+def test_a_later_run_is_ready_sooner(terminated, folder, first):
+    for _ in range(MEASUREMENTS):
+        later = Demo(folder, "--port", first.port).announced()
+        later.stop()
+        limit = 5 * slowness()
+        if later.seconds < limit:
+            break
+    assert later.seconds < limit
 
 
 def test_the_second_run_keeps_the_project(first, second):

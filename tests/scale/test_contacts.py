@@ -16,13 +16,12 @@ from neon import service as neon
 from tests.checkpoints import flows
 from tests.contacts.plans import plan
 from tests.scale.sites import is_within_twice
+from tests.speed import MEASUREMENTS
 
 pytestmark = [pytest.mark.speed, pytest.mark.timeout(600)]
 LAST = VERSIONS[-1]
 COUNT = 100_000
 ROUNDS = 20
-# A machine that others share has bad moments: what is missed is measured once more.
-MEASUREMENTS = 3
 FILL = """
     INSERT INTO contacts (name, email, role, company, tags)
     SELECT
