@@ -127,10 +127,9 @@ def _return(run: Run, project: Project) -> None:
     with run.step("look") as attempt:
         if attempt:
             _look(run, project)
-            run.state["branch_id"] = neon.connect().default_branch(project.neon_project_id).id
     with run.step("restore") as attempt:
         if attempt:
-            if "branch_id" not in run.state:  # looked at by an earlier release
+            if "branch_id" not in run.state:
                 run.remember(branch_id=neon.connect().default_branch(project.neon_project_id).id)
             with locks.swap(project.pk, seconds=EDIT_SECONDS) as alone:
                 if not alone:

@@ -69,7 +69,7 @@ def test_elsewhere_and_while_an_action_is_at_work_nothing_is_looked_at(owner, mo
 
 def test_the_page_asks_for_it_by_itself(owner, head):
     section = Page(owner.get(f"/checkpoints/{head.pk}/")).one(id="changes")
-    assert (section["hx-get"], section["hx-trigger"]) == (url(head), "load")
+    assert (section["hx-get"], section["hx-trigger"]) == (url(head), "load delay:100ms")
 
 
 def test_an_edit_has_it_asked_for_again(owner, head):

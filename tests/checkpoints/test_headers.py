@@ -59,7 +59,7 @@ def answers(static_file, owner, head, impatient, settings, monkeypatch):
     found["429"] = owner.post("/start/")
     monkeypatch.setattr(pages, "TABS", None)
     owner.raise_request_exception = False
-    found["500"] = owner.get(f"/checkpoints/{head.pk}/")
+    found["500"] = owner.get(f"/checkpoints/{head.pk}/?tab=app")
     assert b"".join(found["static file"].streaming_content) == b"a {}"  # which closes the file
     return found
 
