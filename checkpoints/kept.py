@@ -75,11 +75,13 @@ class Look:
         with connection.cursor() as cursor:
             cursor.execute(VERSIONS, [checkpoint, session, timezone.now()])
             self._versions = cursor.fetchone()[0]
+        if self._kept and self._kept.versions != self._versions:
+            self._kept = self._again = None
 
     def unchanged(self) -> Kept | None:
         """Return the page as it was, if both databases answer as they did for it."""
         with suppress(AppDatabaseError):
-            if self._kept and self._of_same_rows and _result(self._again) == self._kept.answer:
+            if self._kept and _result(self._again) == self._kept.answer:
                 return self._kept
         with _mutex:
             _pages.pop(self._key, None)
@@ -87,7 +89,7 @@ class Look:
 
     def ask(self, question: Question) -> "Future[Any]":
         """Ask an app database, unless just that has been asked already for the same rows."""
-        is_asked = self._kept and self._of_same_rows and self._kept.question == question
+        is_asked = self._kept and self._kept.question == question
         self._question = question
         self._reading = self._again if self._again and is_asked else threads.submit(*question)
         return self._reading
@@ -98,10 +100,6 @@ class Look:
         page = Kept(html, copy(user), self._versions, self._question, _result(self._reading))
         with _mutex, suppress(ValueError):  # too large
             _pages[self._key] = page
-
-    @property
-    def _of_same_rows(self) -> bool:
-        return self._kept is not None and self._kept.versions == self._versions
 
 
 def _result(reading: "Future[Any] | None") -> Any:
