@@ -3,7 +3,7 @@
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,8 @@ VERBS = {
 # Whoever waits for a run is told of news. A look now and then is for where that does not come through, as within a
 # transaction.
 LOOK_SECONDS = 0.1
+# News of a step are held back that long: the run may be about to end, and then its end is all that is to be shown.
+GATHER_SECONDS = 0.1
 # Whoever has executed a run queues its clean-up, and gives up its lock only then.
 RELEASE_SECONDS = 5
 # Until then somebody is shown what the run led to, and the clean-up would take its share of the processor from that.
@@ -134,17 +136,31 @@ def enqueue(task: str, run: Run, *, seconds: float = 0) -> None:
         job.defer(run_id=str(run.pk))
 
 
-def wait(run: Run, seconds: float, *, for_news: bool = False) -> Run:
-    """Return the run once it has ended (or, *for_news*, moved on by a step), at the latest after *seconds*."""
+def wait(
+    run: Run, seconds: float, *, for_news: bool = False, at_step: Mapping[str, Callable[[], object]] | None = None
+) -> Run:
+    """Return the run once it has ended (or, *for_news*, moved on by a step), at the latest after *seconds*.
+
+    Meanwhile the functions in *at_step* are called when the steps of these names begin, if that is noticed.
+    """
     seen, deadline = (run.status, run.steps), time.monotonic() + seconds
+    at_step = at_step or {}
     with _listening(run) as session:
         while True:
             run.refresh_from_db()
+            if for_news and (run.status, run.steps) != seen:
+                deadline, for_news = min(deadline, time.monotonic() + GATHER_SECONDS), False
             left = deadline - time.monotonic()
-            if run.is_finished or left <= 0 or (for_news and (run.status, run.steps) != seen):
+            if run.is_finished or left <= 0:
                 return run
-            with closing(session.notifies(timeout=min(left, LOOK_SECONDS))) as news:
-                next((told for told in news if for_news or told.payload not in Run.UNFINISHED), None)
+            step = ""
+            with closing(session.notifies(timeout=min(left, LOOK_SECONDS))) as news:  # meanwhile it answers nothing
+                for told in news:
+                    status, _, step = told.payload.partition(" ")
+                    if for_news or step in at_step or status not in Run.UNFINISHED:
+                        break
+            if step in at_step:
+                at_step[step]()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Pages to look at: home, a checkpoint, a run; and the probes for whoever runs the site."""
 
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from django.contrib.auth import login
@@ -15,6 +16,7 @@ from sesame.utils import get_user
 
 import contacts.versions
 from checkpoints import access, http, kept, runs
+from checkpoints.changes import threads
 from checkpoints.forms import EarlierForm, RenameForm
 from checkpoints.http import Request
 from checkpoints.models import Checkpoint, Run
@@ -26,8 +28,8 @@ from contacts.types import Wanted
 from neon import service as neon
 
 TABS = ("app", "meta", "schema")
-# How long an answer is held back for a run that is about to end.
-PATIENCE_SECONDS = 0.5
+# How long an answer is held back for a run that is about to end; a jump with an operation of 0.3 s takes 0.5 s.
+PATIENCE_SECONDS = 0.7
 # How many checkpoints are offered to be deleted where there is no room.
 OFFERED = 50
 
@@ -127,7 +129,13 @@ def run(request: Request, run: Run) -> HttpResponse:
 
 def wait(request: Request, run: Run, *, for_news: bool = False) -> Run:
     """Wait for a run a little, and return it as of now, with its project: both may go or end between two looks."""
-    return access.run(request, runs.wait(run, PATIENCE_SECONDS, for_news=for_news).pk)
+    at_step = {"verify": partial(_prepare, run.project.database_url)} if run.project else {}
+    return access.run(request, runs.wait(run, PATIENCE_SECONDS, for_news=for_news, at_step=at_step).pk)
+
+
+def _prepare(uri: str) -> None:
+    """Have a connection for the page, which a restored database has none of, while the worker compares it."""
+    threads.submit(paging.read, uri, contacts.versions.FIRST)
 
 
 def show_run(request: Request, run: Run) -> HttpResponse:

@@ -122,7 +122,7 @@ def bare(cursor):
 @contextmanager
 def made(database):
     """Lend both sites."""
-    small, full = Site("small_site"), Site("full_site")
+    small, full = Site("test_checkpoints_small_site"), Site("test_checkpoints_full_site")
     try:
         on_server("CREATE DATABASE {}", small.name)
         with small.visited():
