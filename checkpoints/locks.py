@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 
 from django.db import InterfaceError, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from psycopg.errors import LockNotAvailable
 
@@ -27,6 +28,8 @@ SELECT EXISTS (
     AND (classid::bigint << 32) | objid::bigint = hashtextextended(%s, 0)
 )
 """
+# Sessions that hold no lock, to be used again: to open one takes as long as some step of a jump.
+_idle: list[BaseDatabaseWrapper] = []
 _of_run: ContextVar[CursorWrapper | None] = ContextVar("of_run", default=None)
 
 
@@ -71,13 +74,32 @@ def is_executed(run_id: uuid.UUID) -> bool:
 
 @contextmanager
 def _session() -> Iterator[CursorWrapper]:
-    """Open a session of its own, which ends with this process whatever happens."""
-    connection = connections.create_connection("default")
+    """Lend a session of its own, which ends with this process whatever happens."""
+    connection = _idle_session() or connections.create_connection("default")
+    connection.inc_thread_sharing()
     try:
         with connection.cursor() as cursor:
             yield cursor
-    finally:
+            cursor.execute("SELECT pg_advisory_unlock_all()")
+    except BaseException:
         connection.close()
+        raise
+    _idle.append(connection)
+
+
+def _idle_session() -> BaseDatabaseWrapper | None:
+    with suppress(IndexError):
+        while not (connection := _idle.pop()).is_usable():
+            connection.close()
+        return connection
+    return None
+
+
+def end_idle_sessions() -> None:
+    """End the sessions that hold no lock, as before their database is dropped."""
+    with suppress(IndexError):
+        while True:
+            _idle.pop().close()
 
 
 @contextmanager

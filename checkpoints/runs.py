@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -137,17 +138,23 @@ def enqueue(task: str, run: Run, *, seconds: float = 0) -> None:
 
 
 def wait(
-    run: Run, seconds: float, *, for_news: bool = False, at_step: Mapping[str, Callable[[], object]] | None = None
+    run: Run,
+    seconds: float,
+    *,
+    for_news: bool = False,
+    at_step: Mapping[str, Callable[[], object]] | None = None,
+    look: Callable[[], Run] | None = None,
 ) -> Run:
     """Return the run once it has ended (or, *for_news*, moved on by a step), at the latest after *seconds*.
 
-    Meanwhile the functions in *at_step* are called when the steps of these names begin, if that is noticed.
+    Meanwhile the functions in *at_step* are called when the steps of these names begin, if that is noticed. What is
+    returned is what the last *look* has found.
     """
     seen, deadline = (run.status, run.steps), time.monotonic() + seconds
-    at_step = at_step or {}
+    look, at_step = look or partial(Run.objects.get, pk=run.pk), at_step or {}
     with _listening(run) as session:
         while True:
-            run.refresh_from_db()
+            run = look()
             if for_news and (run.status, run.steps) != seen:
                 deadline, for_news = min(deadline, time.monotonic() + GATHER_SECONDS), False
             left = deadline - time.monotonic()

@@ -124,13 +124,17 @@ def _return(run: Run, project: Project) -> None:
     if target is None:
         raise Gone("That checkpoint is gone.")
     find_out(project)
+    # Asked for while the database is looked at; whether it could be found is for the step that needs it.
+    asked = changes.threads.submit(neon.connect().default_branch, project.neon_project_id)
     with run.step("look") as attempt:
         if attempt:
             _look(run, project)
+            if asked.exception() is None:
+                run.state["branch_id"] = asked.result().id
     with run.step("restore") as attempt:
         if attempt:
             if "branch_id" not in run.state:
-                run.remember(branch_id=neon.connect().default_branch(project.neon_project_id).id)
+                run.remember(branch_id=asked.result().id)
             with locks.swap(project.pk, seconds=EDIT_SECONDS) as alone:
                 if not alone:
                     raise BeingEdited

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from xdist.scheduler import LoadFileScheduling
 
-from checkpoints import runs
+from checkpoints import locks, runs
 from checkpoints.models import Run
 from contacts import db
 from neon import service as neon
@@ -103,6 +103,13 @@ def _embedded_server() -> Iterator[None]:
         patch.setattr(cluster, "COPY_SMALL", cluster.COPY_LARGE)
         yield
     postgres.embedded().leave()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _idle_sessions(django_db_setup: None) -> Iterator[None]:
+    """End the sessions that locks were on, before their database is dropped."""
+    yield
+    locks.end_idle_sessions()
 
 
 @pytest.fixture

@@ -7,7 +7,11 @@ CREATE OR REPLACE FUNCTION tell_run_news() RETURNS trigger LANGUAGE plpgsql AS $
 BEGIN
     PERFORM pg_notify(
         'run_' || replace(NEW.id::text, '-', ''),
-        concat_ws(' ', NEW.status, jsonb_path_query_first(NEW.steps, '$[*] ? (@.state == "running")') ->> 'name')
+        CASE NEW.status
+            WHEN 'running'
+            THEN concat_ws(' ', 'running', jsonb_path_query_first(NEW.steps, '$[*] ? (@.state == "running")') ->> 'name')
+            ELSE NEW.status
+        END
     );
     RETURN NULL;
 END

@@ -239,10 +239,11 @@ class Run(models.Model):
         self._begun = ""
         with logged(self, name):
             yield Attempt(self._again)
-        step |= {"state": "done", "finished": timezone.now().isoformat()}
-        self._begin_step(self._next_step)
-        if not saved_with_next:
-            self.save(update_fields=["steps", "state", "origin"])
+        if not self.is_finished:  # else it is recorded with the end
+            self._end_step("done")
+            self._begin_step(self._next_step)
+            if not saved_with_next:
+                self.save(update_fields=["steps", "state", "origin"])
         if self.listener:
             self.listener(next(step for step in self.progress if step.name == name))
 
@@ -255,6 +256,12 @@ class Run(models.Model):
         if step:
             self._begun, self._again = step["name"], step["started"] is not None
             step |= {"state": "running", "started": timezone.now().isoformat()}
+
+    def _end_step(self, state: str) -> None:
+        """Note, to be saved, how the step that is at work has ended."""
+        for step in self.steps:
+            if step["state"] == "running":
+                step |= {"state": state, "finished": timezone.now().isoformat()}
 
     def remember(self, **facts: Any) -> None:
         """Keep facts that a later attempt needs, before the effect that they describe."""
@@ -273,18 +280,16 @@ class Run(models.Model):
         self.save(update_fields=["status", "started_at", "steps"])
 
     def succeed(self, result: Checkpoint | None) -> None:
-        """Record the end, and the checkpoint that the run led to."""
+        """Record the end, that of the step that it is called in, and the checkpoint that the run led to."""
+        self._end_step("done")
         self.status, self.result, self.finished_at = self.Status.SUCCEEDED, result, timezone.now()
-        self.save(update_fields=["status", "result", "finished_at", "state"])
+        self.save(update_fields=["status", "result", "finished_at", "steps", "state", "origin"])
 
     def fail(self, error: str, detail: str = "", remedy: Remedy = Remedy.RETRY) -> None:
         """Record the end: *error* is a sentence for people, *detail* the fault, *remedy* what can be done about it."""
         if remedy != self.Remedy.RETRY:
             self.state["remedy"] = remedy
-        for step in self.steps:
-            if step["state"] == "running":
-                step["state"] = "failed"
-                step["finished"] = timezone.now().isoformat()
+        self._end_step("failed")
         self.status, self.error, self.detail, self.finished_at = (
             self.Status.FAILED,
             error,

@@ -130,7 +130,8 @@ def run(request: Request, run: Run) -> HttpResponse:
 def wait(request: Request, run: Run, *, for_news: bool = False) -> Run:
     """Wait for a run a little, and return it as of now, with its project: both may go or end between two looks."""
     at_step = {"verify": partial(_prepare, run.project.database_url)} if run.project else {}
-    return access.run(request, runs.wait(run, PATIENCE_SECONDS, for_news=for_news, at_step=at_step).pk)
+    look = partial(access.run, request, run.pk)
+    return runs.wait(run, PATIENCE_SECONDS, for_news=for_news, at_step=at_step, look=look)
 
 
 def _prepare(uri: str) -> None:
@@ -141,12 +142,10 @@ def _prepare(uri: str) -> None:
 def show_run(request: Request, run: Run) -> HttpResponse:
     """Answer with what a run led to, or with its progress, or with its failure."""
     if run.status == Run.Status.SUCCEEDED:
-        if run.result_id is None:
+        if run.result is None:
             return redirect("home")
-        if not request.htmx:
-            return redirect("checkpoint", run.result_id)
-        result = access.checkpoint(request, run.result_id)
-        return show_checkpoint(request, result, url=result.get_absolute_url())
+        url = run.result.get_absolute_url()
+        return show_checkpoint(request, run.result, url=url) if request.htmx else redirect(url)
     head = run.project.head if run.project else None
     back = head or run.target
     project = run.project if run.remedy == Run.Remedy.ROOM else None

@@ -1,5 +1,6 @@
 -- A hash of the schemas that users made: what \d would show of them, without oids, owners, rights or extensions' own.
--- The search path must be empty, so that every name comes out qualified.
+-- The search path must be empty, so that every name comes out qualified. Ids from 16384 on are given to what is made in
+-- a database (FirstNormalObjectId); by them an index leads past all that Postgres brings.
 WITH
 own AS (
     SELECT oid, nspname
@@ -7,19 +8,19 @@ own AS (
     WHERE nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema'
 ),
 extension AS (
-    SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
+    SELECT classid, objid FROM pg_depend WHERE deptype = 'e' AND objid >= 16384
 ),
 relation AS (
-    SELECT c.*, format('%I.%I', own.nspname, c.relname) AS name
+    SELECT c.oid, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.relpartbound, format('%I.%I', own.nspname, c.relname) AS name
     FROM pg_class AS c
     INNER JOIN own ON own.oid = c.relnamespace
-    WHERE NOT EXISTS (SELECT FROM extension WHERE classid = 'pg_class'::regclass AND objid = c.oid)
+    WHERE c.oid >= 16384 AND NOT EXISTS (SELECT FROM extension WHERE classid = 'pg_class'::regclass AND objid = c.oid)
 ),
 type AS (
-    SELECT t.*, format('%I.%I', own.nspname, t.typname) AS name
+    SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, t.typnotnull, t.typdefault, format('%I.%I', own.nspname, t.typname) AS name
     FROM pg_type AS t
     INNER JOIN own ON own.oid = t.typnamespace
-    WHERE NOT EXISTS (SELECT FROM extension WHERE classid = 'pg_type'::regclass AND objid = t.oid)
+    WHERE t.oid >= 16384 AND NOT EXISTS (SELECT FROM extension WHERE classid = 'pg_type'::regclass AND objid = t.oid)
 ),
 item (kind, name, definition) AS (
     SELECT 'schema', nspname, NULL::text
@@ -59,12 +60,11 @@ item (kind, name, definition) AS (
             a.attnotnull,
             nullif(a.attidentity, ''),
             nullif(a.attgenerated, ''),
-            nullif(a.attcollation, t.typcollation)::regcollation,
+            nullif(a.attcollation, (SELECT t.typcollation FROM pg_type AS t WHERE t.oid = a.atttypid))::regcollation,
             pg_get_expr(d.adbin, d.adrelid)
         )
     FROM relation
-    INNER JOIN pg_attribute AS a ON a.attrelid = relation.oid AND a.attnum > 0 AND NOT a.attisdropped
-    INNER JOIN pg_type AS t ON t.oid = a.atttypid
+    INNER JOIN pg_attribute AS a ON a.attrelid = relation.oid AND a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE relation.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')
     UNION ALL
@@ -75,18 +75,19 @@ item (kind, name, definition) AS (
     FROM pg_constraint AS c
     LEFT JOIN relation ON relation.oid = c.conrelid
     LEFT JOIN type ON type.oid = c.contypid
-    WHERE relation.oid IS NOT NULL OR type.oid IS NOT NULL
+    WHERE c.oid >= 16384 AND (relation.oid IS NOT NULL OR type.oid IS NOT NULL)
     UNION ALL
     SELECT 'index', relation.name, pg_get_indexdef(i.indexrelid)
     FROM pg_index AS i
     INNER JOIN relation ON relation.oid = i.indexrelid
+    WHERE i.indexrelid >= 16384
     UNION ALL
     SELECT 'view', name, pg_get_viewdef(oid) FROM relation WHERE relkind IN ('v', 'm')
     UNION ALL
     SELECT 'rule', relation.name, pg_get_ruledef(r.oid)
     FROM pg_rewrite AS r
     INNER JOIN relation ON relation.oid = r.ev_class
-    WHERE r.rulename <> '_RETURN'
+    WHERE r.oid >= 16384 AND r.rulename <> '_RETURN'
     UNION ALL
     SELECT
         'policy',
@@ -107,7 +108,7 @@ item (kind, name, definition) AS (
         CASE WHEN p.prokind = 'a' THEN p.prorettype::regtype::text ELSE pg_get_functiondef(p.oid) END
     FROM pg_proc AS p
     INNER JOIN own ON own.oid = p.pronamespace
-    WHERE NOT EXISTS (SELECT FROM extension WHERE classid = 'pg_proc'::regclass AND objid = p.oid)
+    WHERE p.oid >= 16384 AND NOT EXISTS (SELECT FROM extension WHERE classid = 'pg_proc'::regclass AND objid = p.oid)
     UNION ALL
     SELECT
         'enum',

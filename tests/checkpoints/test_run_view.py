@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from checkpoints import runs
 from checkpoints.models import Run
-from checkpoints.views import pages
 from tests.checkpoints.html import HTMX, Page
 
 
@@ -151,23 +150,3 @@ def test_a_visitor_is_sent_to_sign_in_and_back(client, run):
 def test_other_methods_are_refused(owner, run):
     for method in ["post", "put", "patch", "delete"]:
         assert getattr(owner, method)(url(run)).status_code == 405, method
-
-
-@pytest.mark.parametrize("how", ["poll", "click"])
-def test_a_run_that_ends_between_two_looks_leads_to_its_result(owner, head, started, monkeypatch, how):
-    run = runs.begin(owner=started, kind=Run.Kind.RESTORE, project=head.project, target=head)
-    wait = runs.wait
-
-    def wait_until_just_before(*arguments, **options):
-        waited = wait(*arguments, **options)
-        Run.objects.filter(pk=run.pk).update(status="succeeded", result=head)
-        return waited
-
-    monkeypatch.setattr(runs, "wait", wait_until_just_before)
-    monkeypatch.setattr(pages, "PATIENCE_SECONDS", 0)
-    if how == "poll":
-        response = owner.get(f"/runs/{run.pk}/", headers=HTMX)
-    else:
-        response = owner.post(f"{head.get_absolute_url()}restore/", headers=HTMX)
-    assert response["HX-Push-Url"] == head.get_absolute_url()
-    assert response["HX-Retarget"] == "#main"

@@ -4,6 +4,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,6 +15,11 @@ from checkpoints import locks, runs, services
 from checkpoints.models import Run
 from contacts import schema
 from tests.checkpoints import flows
+
+
+class Broken(Exception):
+    """What goes wrong while something is locked."""
+
 
 SECRET = "postgresql://somebody:s3cret@db.example.com/neondb"
 
@@ -207,6 +213,41 @@ def test_who_waits_is_told(transactional_db, user, monkeypatch, values, for_news
     assert time.monotonic() - begun < 10
 
 
+def test_who_waits_for_news_is_spared_a_step_after_which_the_run_ends(transactional_db, user, monkeypatch):
+    monkeypatch.setattr(runs, "GATHER_SECONDS", 60)
+    run = runs.begin(owner=user, kind=Run.Kind.START, queue=False)
+
+    def go_on():
+        for values in ({"steps": []}, {"status": "succeeded"}):
+            Run.objects.filter(pk=run.pk).update(**values)
+            time.sleep(0.1)
+        connection.close()
+
+    going_on = threading.Timer(0.2, go_on)
+    going_on.start()
+    assert runs.wait(run, 60, for_news=True).status == "succeeded"
+    going_on.join()
+
+
+@pytest.mark.parametrize(("step", "calls"), [("create", [True]), ("apply", [])])
+def test_what_a_step_lets_one_prepare_is_prepared_when_it_begins(transactional_db, user, step, calls):
+    run = runs.begin(owner=user, kind=Run.Kind.START, queue=False)
+    called = []
+
+    def go_on():
+        same = Run.objects.get(pk=run.pk)
+        same.begin()
+        same.fail("No.")
+        connection.close()
+
+    going_on = threading.Timer(0.2, go_on)
+    going_on.start()
+    # Something that asks the meta database, as it may not while that tells news.
+    runs.wait(run, 60, at_step={step: lambda: called.append(Run.objects.exists())})
+    going_on.join()
+    assert called == calls
+
+
 def test_after_waiting_the_session_is_as_before(transactional_db, user):
     run = runs.begin(owner=user, kind=Run.Kind.START, queue=False)
     runs.wait(run, 0.01)
@@ -223,19 +264,42 @@ def test_waiting_for_news_ends_with_the_next_step(restoring):
 # What it holds, and what it leaves
 
 
-def test_a_swap_has_its_lock_on_the_session_of_its_run(restoring):
-    def holders():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
-            )
-            return [pid for (pid,) in cursor]
+def holders():
+    """Return the sessions that hold a lock, apart from this one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()")
+        return {pid for (pid,) in cursor}
 
+
+def test_the_session_of_a_lock_is_used_again_and_holds_nothing_meanwhile(restoring):
+    before = holders()
+    with locks.run(restoring.pk):
+        (first,) = holders() - before
+    assert first not in holders()
+    with locks.run(uuid.uuid4()):
+        assert holders() - before == {first}
+
+
+@pytest.mark.parametrize("how", ["killed", "failed"])
+def test_the_session_of_a_lock_that_has_ended_or_failed_is_not_used_again(restoring, how):
+    before = holders()
+    with suppress(Broken), locks.run(restoring.pk):
+        (first,) = holders() - before
+        if how == "failed":
+            raise Broken
+    if how == "killed":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+    with locks.run(restoring.pk) as held:
+        assert held
+        assert first not in holders()
+
+
+def test_a_swap_has_its_lock_on_the_session_of_its_run(restoring):
     before = holders()
     with locks.run(restoring.pk), locks.swap(restoring.project_id, seconds=1) as alone:
         assert alone
-        first, second = [pid for pid in holders() if pid not in before]
-        assert first == second
+        assert len(holders() - before) == 1
     with locks.swap(restoring.project_id, seconds=1) as alone:
         assert alone
     assert holders() == before
