@@ -20,6 +20,8 @@ from neon.local import cluster, postgres
 
 # Each in one process: there is one browser, and large databases are filled once.
 TOGETHER = ("tests/browser/", "tests/scale/")
+# What takes a minute: early, so that nobody waits for it in the end, and each test by itself.
+LONG = ("tests/load/", "tests/checkpoints/test_outages_for_real.py")
 SUITES = {"clients", "kill", "scale", "speed"}
 # What goes through everything there is, where another module has the rule and an example: for .ci/run.
 THOROUGH = {
@@ -57,12 +59,18 @@ class Scheduling(LoadFileScheduling):
     """Keeps a file's tests in one process, and those of some folders."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(LONG):
+            return nodeid
         file = nodeid.partition("::")[0]
         return next((folder for folder in TOGETHER if file.startswith(folder)), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
-    """Not ``loadgroup``: it writes groups where pytest 9.2 no longer reads a test's id."""
+    """Not ``loadgroup``: it writes groups where pytest 9.2 no longer reads a test's id.
+
+    In the order of the collection: by itself it would end with the files of few tests, which are those that take long.
+    """
+    config.option.loadscopereorder = False
     return Scheduling(config, log)
 
 
@@ -82,7 +90,9 @@ def _turn(item: pytest.Item) -> int:
     folder = item.path.parent.name
     if folder == "scale" and item.get_closest_marker("scale"):
         return 0
-    return 1 if folder == "browser" else 2
+    if folder == "browser":
+        return 1
+    return 2 if folder == "kills" or item.nodeid.startswith(LONG) else 3
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

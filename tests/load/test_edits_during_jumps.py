@@ -1,5 +1,6 @@
 """Jumps while others edit: what was said to be saved is kept, and nothing gets where it does not belong."""
 
+import os
 import random
 import threading
 import time
@@ -14,7 +15,7 @@ from contacts import versions
 from tests.checkpoints import flows
 from tests.load.browser import Failed
 
-JUMPS, EDITORS = 8, 6
+JUMPS, EDITORS = int(os.environ.get("LOAD_JUMPS", "8")), 6
 # One who writes at the very moment after the swap is taken for a restore gone wrong; everything is saved then.
 WRITTEN_TO_SINCE = (
     "The restored database differs from its checkpoint."
