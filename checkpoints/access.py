@@ -64,7 +64,8 @@ def checkpoint(request: Request, pk: uuid.UUID) -> Checkpoint:
 
 def run(request: Request, pk: uuid.UUID) -> Run:
     """Return one of the user's runs, with all that its page, or that of its result, is made from."""
-    found = Run.objects.select_related("project__head", "target", "result__project").defer("result__fingerprint")
+    found = Run.objects.select_related("project__head", "target", "result__project")
+    found = found.defer("project__head__fingerprint", "target__fingerprint", "result__fingerprint")
     request.run_id = pk  # for the log
     return get_object_or_404(found, pk=pk, owner=request.user)
 

@@ -1,5 +1,6 @@
 """Who is at what: advisory locks of the meta database, which end with their session, however its process ends."""
 
+import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ SELECT EXISTS (
 """
 # Sessions that hold no lock, to be used again: to open one takes as long as some step of a jump.
 _idle: list[BaseDatabaseWrapper] = []
+os.register_at_fork(after_in_child=_idle.clear)  # they are the parent's
 _of_run: ContextVar[CursorWrapper | None] = ContextVar("of_run", default=None)
 
 
@@ -72,15 +74,20 @@ def is_executed(run_id: uuid.UUID) -> bool:
         return bool(cursor.fetchone()[0])
 
 
+def end_idle_sessions() -> None:
+    """End the sessions that hold no lock, as when their server was away, or before their database is dropped."""
+    with suppress(IndexError):
+        while True:
+            _idle.pop().close()
+
+
 @contextmanager
 def _session() -> Iterator[CursorWrapper]:
-    """Lend a session of its own, which ends with this process whatever happens."""
-    connection = _idle_session() or connections.create_connection("default")
-    connection.inc_thread_sharing()
+    """Lend a session that nobody else uses meanwhile, which ends with this process whatever happens."""
+    connection = _idle_session() or _new_session()
     try:
         with connection.cursor() as cursor:
             yield cursor
-            cursor.execute("SELECT pg_advisory_unlock_all()")
     except BaseException:
         connection.close()
         raise
@@ -88,18 +95,24 @@ def _session() -> Iterator[CursorWrapper]:
 
 
 def _idle_session() -> BaseDatabaseWrapper | None:
+    """Return a session that still works, and makes sure by that that it holds nothing; None if there is none."""
     with suppress(IndexError):
-        while not (connection := _idle.pop()).is_usable():
-            connection.close()
-        return connection
+        while True:
+            connection = _idle.pop()
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT pg_advisory_unlock_all()")
+            except (OperationalError, InterfaceError):
+                connection.close()
+            else:
+                return connection
     return None
 
 
-def end_idle_sessions() -> None:
-    """End the sessions that hold no lock, as before their database is dropped."""
-    with suppress(IndexError):
-        while True:
-            _idle.pop().close()
+def _new_session() -> BaseDatabaseWrapper:
+    connection = connections.create_connection("default")
+    connection.inc_thread_sharing()  # one thread after the other
+    return connection
 
 
 @contextmanager
@@ -115,8 +128,10 @@ def _held(cursor: CursorWrapper, statements: tuple[str, str], name: str, seconds
         yield held
     finally:
         if held:  # the server notices a closed session only later, and until then the lock would seem taken
-            with suppress(OperationalError, InterfaceError):
+            try:
                 cursor.execute(release, [name])
+            except (OperationalError, InterfaceError):
+                cursor.db.close()
 
 
 def _is_taken(cursor: CursorWrapper, statement: str, name: str) -> bool:

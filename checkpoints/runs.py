@@ -145,7 +145,7 @@ def wait(
     at_step: Mapping[str, Callable[[], object]] | None = None,
     look: Callable[[], Run] | None = None,
 ) -> Run:
-    """Return the run once it has ended (or, *for_news*, moved on by a step), at the latest after *seconds*.
+    """Return the run once it has ended (or, *for_news*, a moment after its next step), at the latest after *seconds*.
 
     Meanwhile the functions in *at_step* are called when the steps of these names begin, if that is noticed. What is
     returned is what the last *look* has found.

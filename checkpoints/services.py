@@ -5,6 +5,7 @@ repeated, and every step can be. Network and app database work stays outside tra
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
 from django.db import transaction
@@ -17,11 +18,13 @@ from contacts import db, schema
 from contacts.fingerprint import Fingerprint, compare, take
 from neon import service as neon
 from neon.errors import NeonError, NotFound, PlanLimit
-from neon.types import Snapshot
+from neon.types import Branch, Snapshot
 
 PROJECT_PREFIX = "checkpoints"
 # As long as an edit that is under way may take: until it is let in, and its statement.
 EDIT_SECONDS = db.CLOSED_SECONDS + db.STATEMENT_SECONDS
+# For what Neon can be asked while an app database is.
+threads = ThreadPoolExecutor(thread_name_prefix="neon")
 
 
 def start(run: Run) -> None:
@@ -124,17 +127,18 @@ def _return(run: Run, project: Project) -> None:
     if target is None:
         raise Gone("That checkpoint is gone.")
     find_out(project)
-    # Asked for while the database is looked at; whether it could be found is for the step that needs it.
-    asked = changes.threads.submit(neon.connect().default_branch, project.neon_project_id)
+    asked: Future[Branch] | None = None
     with run.step("look") as attempt:
         if attempt:
+            asked = threads.submit(neon.connect().default_branch, project.neon_project_id)
             _look(run, project)
-            if asked.exception() is None:
+            if asked.done() and not asked.exception():
                 run.state["branch_id"] = asked.result().id
     with run.step("restore") as attempt:
         if attempt:
-            if "branch_id" not in run.state:
-                run.remember(branch_id=asked.result().id)
+            if "branch_id" not in run.state:  # which cannot be found, or takes longer than the look
+                branch = asked.result() if asked else neon.connect().default_branch(project.neon_project_id)
+                run.remember(branch_id=branch.id)
             with locks.swap(project.pk, seconds=EDIT_SECONDS) as alone:
                 if not alone:
                     raise BeingEdited

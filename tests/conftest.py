@@ -115,8 +115,8 @@ def _embedded_server() -> Iterator[None]:
     postgres.embedded().leave()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _idle_sessions(django_db_setup: None) -> Iterator[None]:
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """End the sessions that locks were on, before their database is dropped."""
     yield
     locks.end_idle_sessions()

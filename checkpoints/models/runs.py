@@ -258,7 +258,7 @@ class Run(models.Model):
             step |= {"state": "running", "started": timezone.now().isoformat()}
 
     def _end_step(self, state: str) -> None:
-        """Note, to be saved, how the step that is at work has ended."""
+        """Note, to be saved, how what is at work has ended."""
         for step in self.steps:
             if step["state"] == "running":
                 step |= {"state": state, "finished": timezone.now().isoformat()}

@@ -88,7 +88,7 @@ def begin(
 
 
 def follow(request: Request, run: Run) -> HttpResponse:
-    """Answer with the result if the run ends within half a second, else with its progress."""
+    """Answer with the result if the run is about to end, else with its progress."""
     run = wait(request, run)
     if not request.htmx:
         return redirect(run)

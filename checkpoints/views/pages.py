@@ -129,13 +129,17 @@ def run(request: Request, run: Run) -> HttpResponse:
 
 def wait(request: Request, run: Run, *, for_news: bool = False) -> Run:
     """Wait for a run a little, and return it as of now, with its project: both may go or end between two looks."""
-    at_step = {"verify": partial(_prepare, run.project.database_url)} if run.project else {}
-    look = partial(access.run, request, run.pk)
+    look, at_step = partial(access.run, request, run.pk), {}
+    if request.htmx and run.project:  # else the answer leads to another request
+        at_step["verify"] = partial(_prepare, run.project.database_url)
     return runs.wait(run, PATIENCE_SECONDS, for_news=for_news, at_step=at_step, look=look)
 
 
 def _prepare(uri: str) -> None:
-    """Have a connection for the page, which a restored database has none of, while the worker compares it."""
+    """Have a connection for the page, which a restored database has none of, while the worker compares it.
+
+    What every version has is read, as that is what a new session takes long for. If it fails, the page will say so.
+    """
     threads.submit(paging.read, uri, contacts.versions.FIRST)
 
 

@@ -107,6 +107,16 @@ def test_a_restore(head, spent):
     assert spent() == RESTORE_AFTERWARDS
 
 
+def test_a_restore_that_is_resumed_knows_its_branch(head, spent):
+    run = flows.begin(head, Run.Kind.RESTORE)
+    run.steps[0]["state"] = "done"
+    run.state["branch_id"] = neon.connect().default_branch(head.project.neon_project_id).id
+    run.save()
+    spent()
+    assert flows.done(run).status == "succeeded"
+    assert spent() == RESTORE - Counter(resolve=1)
+
+
 def test_a_restore_of_what_has_changed(head, spent, settings, wire):
     settings.SAFETY_CHECKPOINTS = 1
     for prune in (0, 1):

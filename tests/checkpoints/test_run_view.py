@@ -2,12 +2,15 @@
 
 import uuid
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
 
 from checkpoints import runs
 from checkpoints.models import Run
+from checkpoints.views import pages
+from contacts import paging, versions
 from tests.checkpoints.html import HTMX, Page
 
 
@@ -150,3 +153,25 @@ def test_a_visitor_is_sent_to_sign_in_and_back(client, run):
 def test_other_methods_are_refused(owner, run):
     for method in ["post", "put", "patch", "delete"]:
         assert getattr(owner, method)(url(run)).status_code == 405, method
+
+
+@pytest.mark.parametrize(("headers", "asked"), [(HTMX, 1), ({}, 0)])
+def test_a_restored_database_is_connected_to_while_it_is_compared(owner, head, monkeypatch, headers, asked):
+    questions = []
+
+    def wait(run, seconds, *, at_step, look, **options):
+        for prepare in at_step.values():
+            prepare()
+        return look()
+
+    monkeypatch.setattr(runs, "wait", wait)
+    monkeypatch.setattr(pages, "threads", SimpleNamespace(submit=lambda *question: questions.append(question)))
+    owner.post(f"{head.get_absolute_url()}restore/", headers=headers)
+    assert questions == [(paging.read, head.project.database_url, versions.FIRST)] * asked
+
+
+def test_a_run_that_ends_at_the_last_moment_leads_to_its_result(owner, run, head, impatient):
+    Run.objects.filter(pk=run.pk).update(status="succeeded", result=head)
+    response = owner.get(url(run), headers=HTMX)
+    assert response["HX-Push-Url"] == head.get_absolute_url()
+    assert response["HX-Retarget"] == "#main"

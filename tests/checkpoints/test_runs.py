@@ -14,6 +14,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from checkpoints import locks, runs, services
 from checkpoints.models import Run
 from contacts import schema
+from neon import service as neon
 from tests.checkpoints import flows
 
 
@@ -230,13 +231,15 @@ def test_who_waits_for_news_is_spared_a_step_after_which_the_run_ends(transactio
 
 
 @pytest.mark.parametrize(("step", "calls"), [("create", [True]), ("apply", [])])
-def test_what_a_step_lets_one_prepare_is_prepared_when_it_begins(transactional_db, user, step, calls):
+def test_what_a_step_lets_one_prepare_is_prepared_when_it_begins(transactional_db, user, monkeypatch, step, calls):
+    monkeypatch.setattr(runs, "LOOK_SECONDS", 60)
     run = runs.begin(owner=user, kind=Run.Kind.START, queue=False)
     called = []
 
     def go_on():
         same = Run.objects.get(pk=run.pk)
         same.begin()
+        time.sleep(0.1)
         same.fail("No.")
         connection.close()
 
@@ -280,16 +283,22 @@ def test_the_session_of_a_lock_is_used_again_and_holds_nothing_meanwhile(restori
         assert holders() - before == {first}
 
 
-@pytest.mark.parametrize("how", ["killed", "failed"])
-def test_the_session_of_a_lock_that_has_ended_or_failed_is_not_used_again(restoring, how):
+@pytest.mark.parametrize("when", ["held", "idle", "failed"])
+def test_the_session_of_a_lock_that_has_ended_or_failed_is_not_used_again(restoring, when):
     before = holders()
-    with suppress(Broken), locks.run(restoring.pk):
-        (first,) = holders() - before
-        if how == "failed":
-            raise Broken
-    if how == "killed":
+
+    def end():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+
+    with suppress(Broken), locks.run(restoring.pk):
+        (first,) = holders() - before
+        if when == "held":
+            end()  # which is no failure of what has been done meanwhile
+        if when == "failed":
+            raise Broken
+    if when == "idle":
+        end()
     with locks.run(restoring.pk) as held:
         assert held
         assert first not in holders()
@@ -303,6 +312,19 @@ def test_a_swap_has_its_lock_on_the_session_of_its_run(restoring):
     with locks.swap(restoring.project_id, seconds=1) as alone:
         assert alone
     assert holders() == before
+
+
+def test_a_jump_looks_at_the_database_without_waiting_for_neon(restoring, monkeypatch):
+    looked = threading.Event()
+
+    def slowly(self, project_id):
+        assert looked.wait(20)
+        return default_branch(self, project_id)
+
+    default_branch = neon.Neon.default_branch
+    monkeypatch.setattr(neon.Neon, "default_branch", slowly)
+    runs.execute(restoring.pk, lambda step: looked.set())
+    assert Run.objects.get(pk=restoring.pk).status == "succeeded"
 
 
 def test_its_clean_up_waits_until_the_page_is_there(restoring):

@@ -16,7 +16,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import ConnectorException
 
-from checkpoints import runs
+from checkpoints import locks, runs
 from checkpoints.models import Project
 from neon import service as neon
 
@@ -39,6 +39,7 @@ class Command(BaseCommand):
             while not self._has_worked():
                 logger.error("The meta database is away; the worker tries again")
                 connections.close_all()
+                locks.end_idle_sessions()
                 time.sleep(PAUSE_SECONDS)
 
     def _has_worked(self) -> bool:
