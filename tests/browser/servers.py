@@ -96,8 +96,8 @@ class Demo(Server):
         folder = Path(self._folder.name, "postgres")
         where = address.address(int((folder / "port").read_text()), "postgres", (folder / "password").read_text())
         newest = (
-            "SELECT physical_name FROM databases JOIN endpoints USING (branch_id) JOIN branches ON branches.id = branch_id"
-            " WHERE is_default ORDER BY endpoints.created_at DESC"  # a replaced one is looked at for a moment
+            "SELECT physical_name FROM databases JOIN endpoints USING (branch_id) JOIN branches b ON b.id = branch_id"
+            " WHERE b.is_default ORDER BY endpoints.created_at DESC"  # a replaced one is looked at for a moment
         )
         with psycopg.connect(**where, dbname=address.PLANE_DATABASE) as plane:
             (name,) = plane.execute(newest).fetchone() or ("",)
