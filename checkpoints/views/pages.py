@@ -19,7 +19,7 @@ from checkpoints import access, http, kept, runs
 from checkpoints.changes import threads
 from checkpoints.forms import EarlierForm, RenameForm
 from checkpoints.http import Request
-from checkpoints.models import Checkpoint, Run
+from checkpoints.models import Checkpoint, Project, Run
 from checkpoints.models.runs import is_worker_there
 from contacts import paging, schema
 from contacts.errors import AppDatabaseError
@@ -129,18 +129,18 @@ def run(request: Request, run: Run) -> HttpResponse:
 
 def wait(request: Request, run: Run, *, for_news: bool = False) -> Run:
     """Wait for a run a little, and return it as of now, with its project: both may go or end between two looks."""
-    look, at_step = partial(access.run, request, run.pk), {}
-    if request.htmx and run.project:  # else the answer leads to another request
-        at_step["verify"] = partial(_prepare, run.project.database_url)
+    look = partial(access.run, request, run.pk)
+    at_step = {"verify": partial(_prepare, run)} if request.htmx else {}  # else the answer leads to another request
     return runs.wait(run, PATIENCE_SECONDS, for_news=for_news, at_step=at_step, look=look)
 
 
-def _prepare(uri: str) -> None:
+def _prepare(run: Run) -> None:
     """Have a connection for the page, which a restored database has none of, while the worker compares it.
 
     What every version has is read, as that is what a new session takes long for. If it fails, the page will say so.
     """
-    threads.submit(paging.read, uri, contacts.versions.FIRST)
+    if project := Project.objects.filter(runs=run).first():  # it may be gone by now
+        threads.submit(paging.read, project.database_url, contacts.versions.FIRST)
 
 
 def show_run(request: Request, run: Run) -> HttpResponse:

@@ -1,5 +1,7 @@
 """What another action takes away while a page is made, or while a clean-up waits."""
 
+import pytest
+
 from checkpoints import runs
 from checkpoints.models import Checkpoint, Project, Run
 from tests.checkpoints import flows
@@ -17,6 +19,20 @@ def test_a_run_whose_project_goes_while_its_page_waits(owner, started, project, 
 
     monkeypatch.setattr(runs, "wait", wait)
     assert owner.get(f"/runs/{run.pk}/", headers=HTMX).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}])
+def test_a_late_click_on_start_when_its_project_has_been_replaced(owner, project, monkeypatch, impatient, headers):
+    begin = runs.begin
+
+    def begin_late(**what):
+        run = Run.objects.get(pk=begin(**what).pk)
+        Project.objects.all().delete()
+        return run
+
+    monkeypatch.setattr(runs, "begin", begin_late)
+    answer = owner.post("/start/", {"replace": project.pk}, headers=headers)
+    assert answer.status_code == (200 if headers else 302)
 
 
 def test_an_undo_is_offered_where_the_checkpoint_that_the_jump_came_from_is_deleted(owner, grown):
