@@ -11,13 +11,27 @@ extension AS (
     SELECT classid, objid FROM pg_depend WHERE deptype = 'e' AND objid >= 16384
 ),
 relation AS (
-    SELECT c.oid, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.relpartbound, format('%I.%I', own.nspname, c.relname) AS name
+    SELECT
+        c.oid,
+        c.relkind,
+        c.relpersistence,
+        c.relrowsecurity,
+        c.relforcerowsecurity,
+        c.relpartbound,
+        format('%I.%I', own.nspname, c.relname) AS name
     FROM pg_class AS c
     INNER JOIN own ON own.oid = c.relnamespace
     WHERE c.oid >= 16384 AND NOT EXISTS (SELECT FROM extension WHERE classid = 'pg_class'::regclass AND objid = c.oid)
 ),
 type AS (
-    SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, t.typnotnull, t.typdefault, format('%I.%I', own.nspname, t.typname) AS name
+    SELECT
+        t.oid,
+        t.typtype,
+        t.typbasetype,
+        t.typtypmod,
+        t.typnotnull,
+        t.typdefault,
+        format('%I.%I', own.nspname, t.typname) AS name
     FROM pg_type AS t
     INNER JOIN own ON own.oid = t.typnamespace
     WHERE t.oid >= 16384 AND NOT EXISTS (SELECT FROM extension WHERE classid = 'pg_type'::regclass AND objid = t.oid)
@@ -64,7 +78,9 @@ item (kind, name, definition) AS (
             pg_get_expr(d.adbin, d.adrelid)
         )
     FROM relation
-    INNER JOIN pg_attribute AS a ON a.attrelid = relation.oid AND a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped
+    INNER JOIN
+        pg_attribute AS a
+        ON a.attrelid = relation.oid AND a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE relation.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')
     UNION ALL
@@ -75,19 +91,18 @@ item (kind, name, definition) AS (
     FROM pg_constraint AS c
     LEFT JOIN relation ON relation.oid = c.conrelid
     LEFT JOIN type ON type.oid = c.contypid
-    WHERE c.oid >= 16384 AND (relation.oid IS NOT NULL OR type.oid IS NOT NULL)
+    WHERE relation.oid IS NOT NULL OR type.oid IS NOT NULL
     UNION ALL
     SELECT 'index', relation.name, pg_get_indexdef(i.indexrelid)
     FROM pg_index AS i
     INNER JOIN relation ON relation.oid = i.indexrelid
-    WHERE i.indexrelid >= 16384
     UNION ALL
     SELECT 'view', name, pg_get_viewdef(oid) FROM relation WHERE relkind IN ('v', 'm')
     UNION ALL
     SELECT 'rule', relation.name, pg_get_ruledef(r.oid)
     FROM pg_rewrite AS r
     INNER JOIN relation ON relation.oid = r.ev_class
-    WHERE r.oid >= 16384 AND r.rulename <> '_RETURN'
+    WHERE r.rulename <> '_RETURN'
     UNION ALL
     SELECT
         'policy',

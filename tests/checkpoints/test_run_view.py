@@ -170,8 +170,16 @@ def test_a_restored_database_is_connected_to_while_it_is_compared(owner, head, m
     assert questions == [(paging.read, head.project.database_url, versions.FIRST)] * asked
 
 
-def test_a_run_that_ends_at_the_last_moment_leads_to_its_result(owner, run, head, impatient):
-    Run.objects.filter(pk=run.pk).update(status="succeeded", result=head)
-    response = owner.get(url(run), headers=HTMX)
+@pytest.mark.parametrize("how", ["poll", "click"])
+def test_a_run_that_ends_just_before_the_last_look_leads_to_its_result(owner, run, head, monkeypatch, how):
+    def wait_until_just_before(begun, seconds, *, look, **options):
+        Run.objects.filter(pk=run.pk).update(status="succeeded", result=head)
+        return look()
+
+    monkeypatch.setattr(runs, "wait", wait_until_just_before)
+    if how == "poll":
+        response = owner.get(url(run), headers=HTMX)
+    else:
+        response = owner.post(f"{head.get_absolute_url()}restore/", headers=HTMX)
     assert response["HX-Push-Url"] == head.get_absolute_url()
     assert response["HX-Retarget"] == "#main"
