@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.servers import Demo
 from tests.browser.user import User
@@ -114,3 +114,22 @@ def test_a_site_that_does_not_answer_is_said_and_forgotten_when_it_does(
     context.set_offline(False)
     user.open_tab("meta db")
     expect(said).to_have_count(0)
+
+
+def test_a_late_answer_to_what_was_asked_before_does_not_hide_that_the_site_is_away(
+    demo: Demo, new_context: Callable[..., BrowserContext]
+) -> None:
+    user = User(new_context(base_url=demo.url).new_page())
+    user.sign_up()
+    late: list[Route] = []
+    user.page.route(re.compile("/changes/"), lambda route: late.append(route))
+    with user.page.expect_request(re.compile("/changes/")):
+        user.start_demo()
+    user.page.route(re.compile("tab=meta"), lambda route: route.abort())
+    user.page.get_by_role("link", name="meta db").click()
+    said = user.page.get_by_role("alert")
+    expect(said).to_contain_text("The site does not answer.")
+    with user.page.expect_response(re.compile("/changes/")):
+        late[-1].continue_()
+    user.page.wait_for_function("() => !document.querySelector('.htmx-request')")
+    expect(said).to_be_visible()

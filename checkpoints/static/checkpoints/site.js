@@ -2,17 +2,23 @@
 /* What htmx leaves to the page: say when a request failed, keep the focus, make the progress of a run a modal dialog. */
 (() => {
   const banner = document.getElementById("offline");
+  let failures = 0;
 
   // Soon to be back, so that the page stays as it is, with all that was typed, and may ask again.
   const isAway = (xhr) => xhr?.status === 503 && xhr.getResponseHeader("Retry-After") !== null;
 
   const fail = (kind) => (event) => {
+    failures += 1;
     // Whoever is to ask again, as the progress of a run is, has a trigger for this.
     htmx.trigger(event.detail.elt, "retry");
     const shown = isAway(event.detail.xhr) ? "[data-outage]" : kind;
     for (const line of banner.querySelectorAll("p")) line.hidden = !line.matches(shown);
     banner.showPopover();
   };
+  // An answer to what was asked before a failure does not say that the failure is over.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    event.detail.requestConfig.failuresBefore = failures;
+  });
   document.addEventListener("htmx:sendError", fail("[data-send-error]"));
   document.addEventListener("htmx:responseError", fail("[data-response-error]"));
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -20,7 +26,7 @@
       event.detail.shouldSwap = false;
       event.detail.isError = true;
     }
-    if (event.detail.shouldSwap) banner.hidePopover();
+    if (event.detail.shouldSwap && event.detail.requestConfig.failuresBefore === failures) banner.hidePopover();
   });
 
   document.addEventListener("htmx:afterSettle", (event) => {
