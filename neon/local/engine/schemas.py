@@ -72,9 +72,9 @@ def _dump_closed(connection: Connection, database: str) -> str:
 
 def _dump(database: str) -> str:
     where = postgres.server().address()
-    # The password is not among the arguments: those are shown to everybody. The role that an owner may have set for all
-    # sessions of the database is not put on.
-    options = "-c lc_messages=C -c role=none"
+    # The password is not among the arguments: those are shown to everybody. What an owner may have set for all sessions
+    # of the database is not taken over: neither a role nor, until pg_dump resets them itself, limits of time.
+    options = "-c lc_messages=C -c role=none -c statement_timeout=0 -c transaction_timeout=0"
     conninfo: dict[str, Any] = {**where, "password": None, "dbname": database, "options": options}
     arguments = ["--schema-only", "--encoding=UTF8", f"--lock-wait-timeout={LOCK_SECONDS * 1000:.0f}"]
     result = subprocess.run(  # noqa: S603 - a fixed program with our own arguments
