@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import atexit
+import os
 import shutil
 import sys
 import tempfile
@@ -50,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     each process six seconds.
     """
     sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nor are the processes that tests start to compile all anew
     if not config.option.basetemp:
         config.option.basetemp = tempfile.mkdtemp(prefix="checkpoints-pytest-")
         atexit.register(shutil.rmtree, config.option.basetemp, ignore_errors=True)

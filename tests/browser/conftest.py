@@ -20,7 +20,7 @@ ARGUMENTS = [
 # What Chromium itself says of an answer such as 422, which is part of the product.
 EXPECTED = "Failed to load resource: the server responded with a status of 4"
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +59,8 @@ def demo(servers: list[Server]) -> Demo:
 
 @pytest.fixture(scope="session")
 def slow_demo(servers: list[Server]) -> Demo:
-    """A demo whose operations take as long as Neon's."""
-    servers.append(server := Demo(NEON_LOCAL_OPERATION_SECONDS="1.2"))
+    """A demo whose operations take their time, long enough to be seen where the machine is busy, too."""
+    servers.append(server := Demo(NEON_LOCAL_OPERATION_SECONDS="3"))
     return server
 
 

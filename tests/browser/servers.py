@@ -21,8 +21,8 @@ from neon.local import address
 
 T = TypeVar("T")
 
-START_SECONDS = 40
-STOP_SECONDS = 15
+START_SECONDS = 90
+STOP_SECONDS = 60
 KEY = "key-of-the-stand-in"
 
 

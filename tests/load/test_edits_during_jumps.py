@@ -16,6 +16,7 @@ from tests.checkpoints import flows
 from tests.load.browser import Failed
 
 JUMPS, EDITORS = int(os.environ.get("LOAD_JUMPS", "8")), 6
+OPERATIONS = os.environ.get("LOAD_OPERATIONS", "0 0.3").split()
 # One who writes at the very moment after the swap is taken for a restore gone wrong; everything is saved then.
 WRITTEN_TO_SINCE = (
     "The restored database differs from its checkpoint."
@@ -74,7 +75,7 @@ class Psql(Editor):
 
 
 @pytest.mark.parametrize("editors", ["site", "psql"])
-@pytest.mark.parametrize("seconds", [0, 0.3])
+@pytest.mark.parametrize("seconds", OPERATIONS)
 def test_every_edit_that_was_said_to_be_saved_is_kept(serve, seconds, editors):
     site = serve(NEON_LOCAL_OPERATION_SECONDS=seconds, SAFETY_CHECKPOINTS=100)
     person = site.person()
