@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow
 
+from neon.local import postgres
 from neon.local.errors import Locked
 
 Connection = psycopg.Connection[DictRow]
@@ -125,6 +126,16 @@ def copy(connection: Connection, source: str, target: str) -> None:
             COPY_LARGE if _is_large(connection, source) else COPY_SMALL,
         )
     )
+
+
+def warm(connection: Connection, database: str) -> None:
+    """Connect to a closed database once: what a session works out of its catalogs is kept in a file for all others."""
+    allow_connections(connection, database, True)
+    try:
+        psycopg.connect(**postgres.server().address(), dbname=database).close()
+    finally:
+        allow_connections(connection, database, False)
+        end_sessions(connection, [database])
 
 
 def _is_large(connection: Connection, database: str) -> bool:

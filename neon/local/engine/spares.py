@@ -155,8 +155,9 @@ def _build(connection: Connection, database: Row) -> None:
         leftovers.making(connection, {name: "database"}),
     ):
         cluster.copy(connection, database["physical_name"], name)
+        cluster.shut_public_out(connection, name)
+        cluster.warm(connection, name)
         with connection.transaction():
             leftovers.publish(connection, [name])
-            cluster.shut_public_out(connection, name)
             query = "INSERT INTO spares (physical_name, database_id) VALUES (%s, %s)"
             connection.execute(query, [name, database["id"]])

@@ -68,6 +68,19 @@ def spared():
     return [row["name"] for row in plane.memory(SPARES)]
 
 
+def test_a_session_finds_in_a_spare_what_the_first_one_works_out(project, monkeypatch):
+    monkeypatch.setattr(cluster, "COPY_SMALL", psycopg.sql.SQL("WAL_LOG"))  # which leaves out what is no table
+    snapshot(project, "one")
+    spares.build()
+    ((_, name),) = [row.values() for row in plane.memory(SPARES)]
+    query = (
+        "SELECT datallowconn, (pg_stat_file(format('base/%%s/pg_internal.init', oid), true)).size > 0"
+        " FROM pg_database WHERE datname = %s"
+    )
+    with plane.superuser("postgres") as connection:
+        assert connection.execute(query, [name]).fetchone() == (False, True)
+
+
 def test_a_restore_takes_the_spare_and_copies_nothing(project, no_copies):
     first = snapshot(project, "a")
     snapshot(project, "b")
