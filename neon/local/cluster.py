@@ -29,6 +29,7 @@ COPY_SMALL, COPY_LARGE = sql.SQL("WAL_LOG"), sql.SQL("FILE_COPY")
 SHORTLY = sql.SQL("SET LOCAL synchronous_commit = off; ")
 CLOSE_SECONDS = 5.0
 CLOSE_LOOK_SECONDS = 0.0005
+WARM_SECONDS = 5
 
 # Also of databases that accept no connections: the catalog of dependencies on roles is the cluster's.
 DEPENDENTS = """
@@ -128,14 +129,21 @@ def copy(connection: Connection, source: str, target: str) -> None:
     )
 
 
-def warm(connection: Connection, database: str) -> None:
-    """Connect to a closed database once: what a session works out of its catalogs is kept in a file for all others."""
+@contextlib.contextmanager
+def opened(connection: Connection, database: str) -> Iterator[None]:
+    """Let sessions into a closed database meanwhile; it must be the superuser's, and grant nothing to anyone."""
     allow_connections(connection, database, True)
     try:
-        psycopg.connect(**postgres.server().address(), dbname=database).close()
+        yield
     finally:
         allow_connections(connection, database, False)
         end_sessions(connection, [database])
+
+
+def warm(connection: Connection, database: str) -> None:
+    """Connect to a closed database once: what a session works out of its catalogs is kept in a file for all others."""
+    with opened(connection, database), contextlib.suppress(psycopg.OperationalError):  # it is a copy without that, too
+        psycopg.connect(**postgres.server().address(), dbname=database, connect_timeout=WARM_SECONDS).close()
 
 
 def _is_large(connection: Connection, database: str) -> bool:

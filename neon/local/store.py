@@ -227,5 +227,5 @@ def lock(connection: Connection, name: str, *, wait: bool) -> Iterator[bool]:
     try:
         yield held
     finally:
-        if held:
+        if held and not connection.closed:  # else it has gone with the session, and why that ended is what counts
             connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])

@@ -26,6 +26,7 @@ NOISE = re.compile(
 )
 DUMP_SECONDS = 60
 LOCK_SECONDS = 5.0
+KNOWS_TRANSACTION_TIMEOUT = 17
 
 
 def of_branch(project_id: str, branch_id: str, database: str) -> str:
@@ -62,19 +63,17 @@ def compare(project_id: str, branch_id: str, base_branch_id: str, database: str)
 
 def _dump_closed(connection: Connection, database: str) -> str:
     """Open a database, to which nobody but the superuser may connect, for as long as it takes."""
-    cluster.allow_connections(connection, database, True)
-    try:
+    with cluster.opened(connection, database):
         return _dump(database)
-    finally:
-        cluster.allow_connections(connection, database, False)
-        cluster.end_sessions(connection, [database])
 
 
 def _dump(database: str) -> str:
     where = postgres.server().address()
     # The password is not among the arguments: those are shown to everybody. What an owner may have set for all sessions
-    # of the database is not taken over: neither a role nor, until pg_dump resets them itself, limits of time.
-    options = "-c lc_messages=C -c role=none -c statement_timeout=0 -c transaction_timeout=0"
+    # of the database is not taken over: neither a role nor a limit of time, which pg_dump resets too late or not.
+    options = "-c lc_messages=C -c role=none -c statement_timeout=0 -c idle_session_timeout=0"
+    if store.version() >= KNOWS_TRANSACTION_TIMEOUT:
+        options += " -c transaction_timeout=0"
     conninfo: dict[str, Any] = {**where, "password": None, "dbname": database, "options": options}
     arguments = ["--schema-only", "--encoding=UTF8", f"--lock-wait-timeout={LOCK_SECONDS * 1000:.0f}"]
     result = subprocess.run(  # noqa: S603 - a fixed program with our own arguments

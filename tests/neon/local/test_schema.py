@@ -139,6 +139,7 @@ def test_what_the_owner_set_does_not_get_in_the_way(project):
     for setting in (
         "ALTER DATABASE {} SET statement_timeout = 1",
         "ALTER DATABASE {} SET transaction_timeout = 1",
+        "ALTER DATABASE {} SET idle_session_timeout = 1",
         "ALTER DATABASE {} SET client_encoding = 'LATIN1'",
         "ALTER DATABASE {} SET default_transaction_read_only = on",
         "ALTER DATABASE {} CONNECTION LIMIT 0",
