@@ -1,16 +1,15 @@
 """The schema of a branch's database as SQL, and how it differs between two branches."""
 
 import difflib
-import functools
 import os
 import re
 import subprocess
+from contextlib import nullcontext
 from typing import Any
 
 from psycopg.conninfo import make_conninfo
 
 from neon.local import cluster, postgres, programs, store
-from neon.local.cluster import Connection
 from neon.local.engine import databases
 from neon.local.engine.access import looking
 from neon.local.errors import Locked, NotFound
@@ -38,8 +37,9 @@ def of_branch(project_id: str, branch_id: str, database: str) -> str:
         # With the lock: a restore would give the name to another branch's database, and a copy end our session.
         with store.lock(connection, project_id, wait=True):
             physical = databases.find(connection, project_id, branch_id, database)["physical_name"]
-            dump = _dump if store.endpoint_of(connection, branch_id) else functools.partial(_dump_closed, connection)
-            schema = dump(physical)
+            served = store.endpoint_of(connection, branch_id)
+            with nullcontext() if served else cluster.opened(connection, physical):
+                schema = _dump(physical)
         query = "SELECT physical_name, quote_ident(name) AS name FROM roles WHERE project_id = %s"
         for role in connection.execute(query, [project_id]).fetchall():
             schema = schema.replace(role["physical_name"], role["name"])
@@ -59,12 +59,6 @@ def compare(project_id: str, branch_id: str, base_branch_id: str, database: str)
     before, after = (of_branch(project_id, side["id"], database).splitlines(keepends=True) for side in (base, branch))
     file = f"{database}-schema.sql"
     return "".join(difflib.unified_diff(before, after, fromfile=f"a/{file}", tofile=f"b/{file}"))
-
-
-def _dump_closed(connection: Connection, database: str) -> str:
-    """Open a database, to which nobody but the superuser may connect, for as long as it takes."""
-    with cluster.opened(connection, database):
-        return _dump(database)
 
 
 def _dump(database: str) -> str:

@@ -265,6 +265,21 @@ def test_a_builder_that_does_not_give_way_is_ended(project):
             stuck.execute("SELECT 1")
 
 
+def test_a_builder_whose_session_is_ended_gives_way(project, monkeypatch):
+    snapshot(project, "one")
+
+    def end_session(connection, database):
+        with plane.superuser("postgres") as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cluster, "warm", end_session)
+        assert spares.build() is False
+    assert spared() == []
+    assert spares.build() is True
+    assert spared() == ["one"]
+
+
 def test_a_restore_waits_for_the_spare_that_is_just_being_built(project, monkeypatch):
     first = snapshot(project, "a")
     copy, copied = cluster.copy, []
@@ -308,18 +323,3 @@ def wait_for_builder():
     while not plane.memory("SELECT 1 FROM leftovers"):
         assert time.monotonic() < deadline
         time.sleep(0.005)
-
-
-def test_a_builder_whose_session_is_ended_gives_way(project, monkeypatch):
-    snapshot(project, "one")
-
-    def end_session(connection, database):
-        with plane.superuser("postgres") as other:
-            other.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
-
-    with monkeypatch.context() as patch:
-        patch.setattr(cluster, "warm", end_session)
-        assert spares.build() is False
-    assert spared() == []
-    assert spares.build() is True
-    assert spared() == ["one"]
