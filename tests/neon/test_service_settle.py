@@ -63,14 +63,16 @@ def settle(api, neon, time, seconds: float) -> tuple[int, float]:
     return len(time.slept) - slept, time.now - start - seconds
 
 
-@pytest.mark.parametrize(("seconds", "most_looks"), [(0.3, 7), (1.2, 11), (5, 22), (60, 105)])
-def test_settle_looks_seldom_until_the_end_is_expected_and_then_often(api, neon, time, seconds, most_looks):
-    settle(api, neon, time, seconds)
+@pytest.mark.parametrize(("seconds", "most_looks"), [(0.3, (7, 6)), (1.2, (12, 10)), (5, (18, 14)), (60, (72, 70))])
+@pytest.mark.parametrize("times", [1, 6])  # the sixth no longer remembers the first, which knew nothing
+def test_settle_looks_seldom_until_the_end_is_expected_and_then_often(api, neon, time, seconds, most_looks, times):
+    for _ in range(times):
+        settle(api, neon, time, seconds)
 
     looks, too_long = settle(api, neon, time, seconds)
 
-    assert looks <= most_looks
-    assert too_long <= max(0.05, seconds / 120) + 1e-6
+    assert looks <= most_looks[times > 1]
+    assert too_long <= max(0.02, seconds / 120) + 1e-6
 
 
 @pytest.mark.parametrize("before", [0.1, 1.2, 60])
