@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import psycopg
@@ -138,34 +137,29 @@ def enqueue(task: str, run: Run, *, seconds: float = 0) -> None:
 
 
 def wait(
-    run: Run,
-    seconds: float,
-    *,
-    for_news: bool = False,
-    at_step: Mapping[str, Callable[[], object]] | None = None,
-    look: Callable[[], Run] | None = None,
-) -> Run:
-    """Return the run once it has ended (or, *for_news*, a moment after its next step), at the latest after *seconds*.
+    run: Run, seconds: float, *, for_news: bool = False, at_step: Mapping[str, Callable[[], object]] | None = None
+) -> None:
+    """Wait until a run has ended (or, *for_news*, until a moment after its next step), at the latest for *seconds*.
 
-    Meanwhile the functions in *at_step* are called when the steps of these names begin, if that is noticed. What is
-    returned is what the last *look* has found.
+    Meanwhile the functions in *at_step* are called when the steps of these names begin, if that is noticed.
     """
-    seen, deadline = (run.status, run.steps), time.monotonic() + seconds
-    look, at_step = look or partial(Run.objects.get, pk=run.pk), at_step or {}
+    seen, at_step, deadline = (run.status, run.steps), at_step or {}, time.monotonic() + seconds
+    progress = Run.objects.filter(pk=run.pk).values_list("status", "steps")
     with _listening(run) as session:
-        while True:
-            run = look()
-            if for_news and (run.status, run.steps) != seen:
+        while (now := progress.first()) and now[0] in Run.UNFINISHED:
+            if for_news and now != seen:
                 deadline, for_news = min(deadline, time.monotonic() + GATHER_SECONDS), False
             left = deadline - time.monotonic()
-            if run.is_finished or left <= 0:
-                return run
-            step = ""
+            if left <= 0:
+                break
+            status, step = now[0], ""
             with closing(session.notifies(timeout=min(left, LOOK_SECONDS))) as news:  # meanwhile it answers nothing
                 for told in news:
                     status, _, step = told.payload.partition(" ")
                     if for_news or step in at_step or status not in Run.UNFINISHED:
                         break
+            if status not in Run.UNFINISHED:
+                break
             if step in at_step:
                 at_step[step]()
 

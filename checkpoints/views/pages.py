@@ -128,10 +128,10 @@ def run(request: Request, run: Run) -> HttpResponse:
 
 
 def wait(request: Request, run: Run, *, for_news: bool = False) -> Run:
-    """Wait for a run a little, and return it as of now, with all that is shown of it: that may end or go meanwhile."""
-    look = partial(access.run, request, run.pk)
+    """Wait for a run a little, and return it as of then, with all that is shown of it: that may end or go meanwhile."""
     at_step = {"verify": partial(_prepare, run)} if request.htmx else {}  # else the answer leads to another request
-    return runs.wait(run, PATIENCE_SECONDS, for_news=for_news, at_step=at_step, look=look)
+    runs.wait(run, PATIENCE_SECONDS, for_news=for_news, at_step=at_step)
+    return access.run(request, run.pk)
 
 
 def _prepare(run: Run) -> None:

@@ -181,13 +181,19 @@ def test_every_unfinished_run_is_queued_once_more(restoring, user):
 # Waiting
 
 
+def waited(run, *arguments, **options):
+    """Wait for a run, and return it as it is then."""
+    runs.wait(run, *arguments, **options)
+    return Run.objects.get(pk=run.pk)
+
+
 def test_waiting_ends_in_time(restoring):
-    assert runs.wait(restoring, 0.02).status == "queued"
+    assert waited(restoring, 0.02).status == "queued"
 
 
 def test_waiting_ends_with_the_run(restoring):
     Run.objects.filter(pk=restoring.pk).update(status="failed", error="No.")
-    assert runs.wait(restoring, 60).error == "No."
+    assert waited(restoring, 60).error == "No."
 
 
 @pytest.mark.parametrize(("values", "for_news"), [({"status": "failed"}, False), ({"steps": []}, True)])
@@ -203,9 +209,9 @@ def test_who_waits_is_told(transactional_db, user, monkeypatch, values, for_news
     changing = threading.Timer(0.2, change)
     changing.start()
     begun = time.monotonic()
-    waited = runs.wait(run, 60, for_news=for_news)
+    found = waited(run, 60, for_news=for_news)
     changing.join()
-    assert {name: getattr(waited, name) for name in values} == values
+    assert {name: getattr(found, name) for name in values} == values
     assert time.monotonic() - begun < 10
 
 
@@ -221,7 +227,7 @@ def test_who_waits_for_news_is_spared_a_step_after_which_the_run_ends(transactio
 
     going_on = threading.Timer(0.2, go_on)
     going_on.start()
-    assert runs.wait(run, 60, for_news=True).status == "succeeded"
+    assert waited(run, 60, for_news=True).status == "succeeded"
     going_on.join()
 
 
@@ -256,7 +262,7 @@ def test_after_waiting_the_session_is_as_before(transactional_db, user):
 
 def test_waiting_for_news_ends_with_the_next_step(restoring):
     Run.objects.filter(pk=restoring.pk).update(status="running")
-    assert runs.wait(restoring, 60, for_news=True).status == "running"
+    assert waited(restoring, 60, for_news=True).status == "running"
 
 
 # What it holds, and what it leaves
