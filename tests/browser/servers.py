@@ -91,17 +91,21 @@ class Demo(Server):
         self.sign_in = self.wait_for(r"Sign in +(\S+)\n")
         self.url = self.sign_in.partition("/demo/")[0]
 
-    def psql(self, statement: str) -> list[tuple[Any, ...]]:
-        """Run SQL in the newest app database, as its owner but past the site, and return its rows, if it has any."""
+    def connect(self, database: str = address.PLANE_DATABASE) -> psycopg.Connection[tuple[Any, ...]]:
+        """Connect to a database of its server as the superuser, to the control plane's unless another is named."""
         folder = Path(self._folder.name, "postgres")
         where = address.address(int((folder / "port").read_text()), "postgres", (folder / "password").read_text())
+        return psycopg.connect(**where, dbname=database)
+
+    def psql(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run SQL in the newest app database, as its owner but past the site, and return its rows, if it has any."""
         newest = (
             "SELECT physical_name FROM databases JOIN endpoints USING (branch_id) JOIN branches b ON b.id = branch_id"
             " WHERE b.is_default ORDER BY endpoints.created_at DESC"  # a replaced one is looked at for a moment
         )
-        with psycopg.connect(**where, dbname=address.PLANE_DATABASE) as plane:
+        with self.connect() as plane:
             (name,) = plane.execute(newest).fetchone() or ("",)
-        with psycopg.connect(**where, dbname=name) as app:
+        with self.connect(name) as app:
             app.execute(
                 "SELECT set_config('role', datdba::regrole::text, false) FROM pg_database WHERE datname = %s", [name]
             )

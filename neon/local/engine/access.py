@@ -6,13 +6,13 @@ from typing import LiteralString
 
 from neon.local import store
 from neon.local.cluster import Connection
-from neon.local.engine import restores, sweep
+from neon.local.engine import operations, restores, sweep
 from neon.local.errors import Locked
 
 # All as of one moment: a restore that becomes due in between would be neither running nor finished.
 STATE: LiteralString = """
 WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at)
-SELECT EXISTS (
+SELECT moment.at, EXISTS (
            SELECT FROM operations WHERE project_id = p.id AND finish_at > moment.at
        ) AS is_busy,
        EXISTS (
@@ -49,4 +49,5 @@ def changing(project_id: str) -> Iterator[Connection]:
         if state["is_astray"]:
             sweep.forget_dropped(connection, project_id)
             sweep.reopen_closed(connection, project_id)
-        yield connection
+        with operations.beginning(connection, state["at"]):
+            yield connection

@@ -4,7 +4,9 @@ All of one call end at the same time. They finish, unless a fault was asked for:
 those behind it are cancelled, and what they were to bring about does not come.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
@@ -30,15 +32,29 @@ BEGIN = f"""
 INSERT INTO operations
     (project_id, branch_id, endpoint_id, action, position, created_at, finish_at, outcome, retry_at, error)
 SELECT %(project_id)s, branch_id, endpoint_id, action, number - 1,
-       now() + (number - 1) * interval '1 microsecond', now() + make_interval(secs => %(seconds)s),
+       began + (number - 1) * interval '1 microsecond', ended + make_interval(secs => %(seconds)s),
        CASE WHEN number = 1 OR %(outcome)s = 'finished' THEN %(outcome)s ELSE 'cancelled' END,
-       CASE WHEN number = 1 AND %(retried)s THEN now() + make_interval(secs => %(seconds)s) END,
+       CASE WHEN number = 1 AND %(retried)s THEN ended + make_interval(secs => %(seconds)s) END,
        CASE WHEN number = 1 THEN %(error)s END
 FROM unnest(%(actions)s::text[], %(branches)s::text[], %(endpoints)s::text[])
-     WITH ORDINALITY AS wanted (action, branch_id, endpoint_id, number)
+     WITH ORDINALITY AS wanted (action, branch_id, endpoint_id, number),
+     clock_timestamp() AS ended, coalesce(%(began)s, ended) AS began
 RETURNING *, {STATUS} AS status
 """  # noqa: S608 - two constants
 ERROR = "failed on request"
+
+# When the call that is at work began. What it copies before its operations are recorded is their work.
+_began: ContextVar[datetime | None] = ContextVar("began", default=None)
+
+
+@contextmanager
+def beginning(connection: Connection, at: datetime | None = None) -> Iterator[None]:
+    """Let the operations that are recorded in the block have begun now, or *at* a moment just past."""
+    token = _began.set(at or store.one(connection, "SELECT clock_timestamp() AS now")["now"])
+    try:
+        yield
+    finally:
+        _began.reset(token)
 
 
 def begin(connection: Connection, project_id: str, actions: Sequence[Action]) -> list[Row]:
@@ -49,6 +65,7 @@ def begin(connection: Connection, project_id: str, actions: Sequence[Action]) ->
         BEGIN,
         {
             "project_id": project_id,
+            "began": _began.get(),
             "actions": names,
             "branches": branches,
             "endpoints": endpoints,

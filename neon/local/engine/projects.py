@@ -25,7 +25,7 @@ def create(name: str = "", *, branch: str = "", database: str = "", role: str = 
     physical_role, physical_database = cluster.new_name("role"), cluster.new_name("db")
     password = passwords.new()
     making = {physical_role: "role", physical_database: "database"}
-    with store.connection() as connection, leftovers.making(connection, making):
+    with store.connection() as connection, operations.beginning(connection), leftovers.making(connection, making):
         cluster.create_role(connection, physical_role, password)
         cluster.create(connection, physical_database, physical_role)
         with connection.transaction():

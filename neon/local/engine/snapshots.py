@@ -46,10 +46,11 @@ def create(
             begun = operations.begin(connection, project_id, actions)
             snapshot = store.one(
                 connection,
-                "INSERT INTO snapshots (id, project_id, name, slug, source_branch_id, based_on, expires_at, fail_at)"
-                " VALUES (%s, %s, %s, nullif(%s, ''), %s, %s, %s, %s) RETURNING *",
-                *(snapshot_id, project_id, name or snapshot_id, slug),
-                *(branch_id, branch["based_on"], expires_at, operations.fail_at(begun)),
+                "INSERT INTO snapshots"
+                " (id, project_id, name, slug, source_branch_id, based_on, created_at, expires_at, fail_at)"
+                " VALUES (%s, %s, %s, nullif(%s, ''), %s, %s, %s, %s, %s) RETURNING *",
+                *(snapshot_id, project_id, name or snapshot_id, slug, branch_id, branch["based_on"]),
+                *(begun[0]["created_at"], expires_at, operations.fail_at(begun)),
             )
             connection.execute("UPDATE branches SET based_on = %s WHERE id = %s", [snapshot_id, branch_id])
             copies.record(connection, made, snapshot_id=snapshot_id)
@@ -126,13 +127,13 @@ def restore(
             served = store.endpoint_of(connection, target["id"] if finalize else branch_id)
             actions = [("timeline_unarchive", target["id"], None), ("create_branch", branch_id, None)]
             actions += [("start_compute", branch_id, served["id"])] if served else []
-            begun = operations.begin(connection, project_id, actions)
-            if finalize:
-                restores.schedule(connection, branch_id, begun)
-            else:
-                restores.fail(connection, branch_id, begun)
             if at_once:
                 restores.take_place(connection, branch, target)
+            begun = operations.begin(connection, project_id, actions)
+            if not finalize:
+                restores.fail(connection, branch_id, begun)
+            elif not at_once:
+                restores.schedule(connection, branch_id, begun)
         if not (at_once or operations.fail_at(begun)):  # else it goes with the next look, and the answer still has it
             restores.finish_due(connection, project_id)
         endpoint = store.endpoint_of(connection, branch_id) or served

@@ -5,7 +5,7 @@ import time
 import psycopg
 import pytest
 
-from neon.local import store
+from neon.local import cluster, store
 from neon.local.engine import upkeep
 from tests.neon.local import plane
 
@@ -177,3 +177,27 @@ def test_finished_ones_are_forgotten_after_a_week(project):
         )
     upkeep.run()
     assert [row["action"] for row in project.did("GET", "/operations")["operations"]] == ["start_compute"]
+
+
+def test_what_is_copied_before_they_are_recorded_is_part_of_them(project, monkeypatch, settings):
+    settings.NEON_LOCAL_OPERATION_SECONDS = SECONDS
+    copy = cluster.copy
+
+    def slowly(*arguments):
+        time.sleep(SECONDS)
+        copy(*arguments)
+
+    monkeypatch.setattr(cluster, "copy", slowly)
+    made = project.did("POST", f"/branches/{project.default['id']}/snapshot")
+    time.sleep(SECONDS)
+    ended = [project.did("GET", f"/operations/{row['id']}")["operation"] for row in made["operations"]]
+    assert [row["status"] for row in ended] == ["finished"] * 2
+    assert all(row["total_duration_ms"] >= 2000 * SECONDS for row in ended)
+    assert made["snapshot"]["created_at"] == ended[0]["created_at"]
+
+
+def test_those_of_a_new_project_began_before_its_database_was_made(http, settings):
+    with plane.project(http) as made:
+        (first, *_) = made.did("GET", "/operations")["operations"][::-1]
+        assert first["created_at"] < made.did("GET", "")["project"]["created_at"]
+        assert first["total_duration_ms"] > 0
