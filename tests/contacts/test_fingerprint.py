@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import psycopg
@@ -125,6 +126,11 @@ SCHEMA_CHANGES = [
     "ALTER DOMAIN short SET NOT NULL",
     "ALTER TABLE contacts DISABLE TRIGGER t",
     "ALTER POLICY mine ON contacts USING (false)",
+    # These have no line of their own, but are named in one.
+    'CREATE COLLATION plain FROM "C"; CREATE INDEX ON contacts (mail COLLATE plain)',
+    "ALTER COLLATION plain RENAME TO simple",
+    "CREATE TEXT SEARCH CONFIGURATION words (COPY = english); CREATE INDEX ON contacts (to_tsvector('words', name))",
+    "ALTER TEXT SEARCH CONFIGURATION words RENAME TO terms",
 ]
 
 
@@ -135,6 +141,50 @@ def test_every_change_of_the_schema_is_found(uri, execute, then):
         execute(statement)
         found = fingerprint.compare(uri, before)
         assert (found.schema_changed, found.tables, found.sequences) == (True, (), ()), statement
+
+
+def test_what_describes_the_schema_is_counted_wherever_its_hash_reads():
+    read, counted = (
+        set(re.findall(r"(?:FROM|JOIN)\s+(pg_\w+)", text.decode()))
+        for text in (fingerprint.CATALOG, fingerprint.DESCRIBED)
+    )
+    assert len(read) > 10
+    assert read <= counted
+
+
+@pytest.fixture
+def hashed(monkeypatch):
+    """How often a schema has been read."""
+    times, execute = [], psycopg.Connection.execute
+
+    def counting(self, query, *arguments, **options):
+        times.extend([1] * (query == fingerprint.CATALOG))
+        return execute(self, query, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", counting)
+    return times
+
+
+def test_a_schema_of_which_nothing_was_written_is_not_read(uri, execute, then, hashed):
+    execute("INSERT INTO contacts (name, email) VALUES ('New', 'new@example.com')")
+    assert not fingerprint.compare(uri, then).schema_changed
+    assert fingerprint.compare(uri, then).now.schema == then.schema
+    assert hashed == []
+
+
+@pytest.mark.parametrize(
+    ("known", "statement"),
+    [
+        ({}, "ALTER TABLE notes ADD COLUMN x int; ALTER TABLE notes DROP COLUMN x"),
+        ({"described": 0}, "SELECT 1"),  # as recorded by an earlier version
+        ({"in_progress": (1,)}, "SELECT 1"),
+    ],
+    ids=["written to", "not counted", "under way"],
+)
+def test_a_schema_that_may_have_changed_is_read(uri, execute, then, hashed, known, statement):
+    execute(statement)
+    assert not fingerprint.compare(uri, replace(then, **known)).schema_changed
+    assert hashed == [1]
 
 
 def test_columns_that_came_and_went_are_named(uri, execute, then):
