@@ -13,11 +13,7 @@ EDIT = "INSERT INTO contacts (name, email) VALUES ('{0}', '{0}@example.com')"
 def test_a_run_whose_project_goes_while_its_page_waits(owner, started, project, monkeypatch):
     run = runs.begin(owner=started, kind=Run.Kind.START, project=project)
 
-    def wait(run, seconds, *, look, **options):
-        Project.objects.all().delete()
-        return look()
-
-    monkeypatch.setattr(runs, "wait", wait)
+    monkeypatch.setattr(runs, "wait", lambda *arguments, **options: Project.objects.all().delete())
     assert owner.get(f"/runs/{run.pk}/", headers=HTMX).status_code == 200
 
 
