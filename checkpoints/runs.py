@@ -146,13 +146,13 @@ def wait(
     seen, at_step, deadline = (run.status, run.steps), at_step or {}, time.monotonic() + seconds
     progress = Run.objects.filter(pk=run.pk).values_list("status", "steps")
     with _listening(run) as session:
-        while (now := progress.first()) and now[0] in Run.UNFINISHED:
-            if for_news and now != seen:
+        while (found := progress.first()) and found[0] in Run.UNFINISHED:
+            if for_news and found != seen:
                 deadline, for_news = min(deadline, time.monotonic() + GATHER_SECONDS), False
             left = deadline - time.monotonic()
             if left <= 0:
                 break
-            status, step = now[0], ""
+            (status, _), step = found, ""
             with closing(session.notifies(timeout=min(left, LOOK_SECONDS))) as news:  # meanwhile it answers nothing
                 for told in news:
                     status, _, step = told.payload.partition(" ")

@@ -3,8 +3,8 @@
 A fingerprint has a hash of the schema, the number of rows of every table, the last value of every
 sequence, and the horizon: the transaction id from which on whatever writes is later than the fingerprint.
 Every row carries the id of the transaction that wrote it (`xmin`), and a copy of the database keeps it,
-so one scan that counts rows and those written since the horizon finds every insert, update and delete. So it
-is with the rows that describe the schema: while none was written, it need not be read to be the same.
+so one scan that counts rows and those written since the horizon finds every insert, update and delete. So it is
+with the rows that describe the schema: while they are the same ones, it need not be read to be the same.
 
 Ids of transactions mean something along one history only: compare a database with the checkpoint that it
 was made from or returned to, never with one from another branch of the tree.
@@ -63,7 +63,7 @@ class Fingerprint:
     horizon: int
     in_progress: tuple[int, ...] = ()
     columns: dict[str, list[str]] = field(default_factory=dict)  # of each table; empty where it was not recorded
-    described: int = 0  # rows that describe the schema; none where they were not counted
+    description: str = ""  # of the schema, by who wrote its rows; empty where it was not recorded
 
     def to_json(self) -> dict[str, Any]:
         """Return it as what JSON can hold."""
@@ -159,10 +159,10 @@ def _look(connection: db.Connection, since: Fingerprint | None, seconds: float) 
         connection.execute(LIMIT, [f"{seconds * 1000:.0f}"])
         moment.execute(MOMENT)
         # Prepared, as to plan them takes as long as to execute them; Postgres' own tables do not change.
-        description.execute(DESCRIBED, {"horizon": _xid(since.horizon) if since else None}, prepare=True)
+        description.execute(DESCRIBED, prepare=True)
         relations.execute(RELATIONS, prepare=True)
     [(horizon, in_progress)] = moment
-    [(described, redescribed)] = description
+    [(described,)] = description
     sequences, counts, columns = {}, {}, {}
     with connection.pipeline():
         for namespace, relation, name, is_sequence, last_value, names in relations:
@@ -171,10 +171,7 @@ def _look(connection: db.Connection, since: Fingerprint | None, seconds: float) 
             else:
                 columns[name] = names
                 counts[name] = _count(connection, sql.Identifier(namespace, relation), since)
-        # What was under way then may have written since by ids that nobody knows.
-        known = ""
-        if since and since.described == described and not (redescribed or since.in_progress):
-            known = since.schema
+        known = since.schema if since and since.description == described else ""
         catalog = None if known else connection.execute(CATALOG, prepare=True)
         connection.execute("COMMIT")
     schema = catalog.fetchall()[0][0] if catalog else known
@@ -187,13 +184,9 @@ def _look(connection: db.Connection, since: Fingerprint | None, seconds: float) 
 def _count(connection: db.Connection, table: sql.Identifier, since: Fingerprint | None) -> Cursor[tuple[Any, ...]]:
     if since is None:
         return connection.execute(COUNT.format(table=table))
-    # Both go in as literals: next to parameters, a percent sign in a table's name would be taken for one.
-    horizon, *in_progress = map(_xid, (since.horizon, *since.in_progress))
+    # An xid is the lower 32 bits of what a fingerprint has. Both go in as literals: next to parameters, a percent
+    # sign in a table's name would be taken for one.
+    horizon, *in_progress = (str(xid % 2**32) for xid in (since.horizon, *since.in_progress))
     return connection.execute(
         COUNT_WRITTEN.format(table=table, horizon=sql.Literal(horizon), in_progress=sql.Literal(in_progress))
     )
-
-
-def _xid(xid: int) -> str:
-    """Return the lower 32 bits of a transaction's id, which are all that a row has of it."""
-    return str(xid % 2**32)

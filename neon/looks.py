@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from neon.types import Operation
 
 # A look costs one of 700 requests a minute, so they grow apart. Until the end is expected a wait is at most half too
-# long, should operations have become quicker; then, by about a hundredth; and by a twelfth of what they take longer.
+# long, should operations have become quicker; then, by a 120th; and by a twelfth of what they take longer.
 FIRST, FINEST, LAST = 0.05, 0.02, 1.0
 SHARE_BEFORE, SHARE_AT_END, SHARE_AFTER = 2, 120, 12
 # As long as the quickest of the last few took, they will probably take, or a little less.

@@ -66,21 +66,22 @@ class Waiting:
             watched = self.client.list_operations(project_id) if operations is None else operations
             known = {operation.id: operation for operation in watched}
             expected = self.looks.expected(operations or ())
-            missed, looks, at_work = 0, 0, 0.0
+            missed, looked, at_work = 0, 0.0, 0.0
             while True:
                 if operations is not None:
                     refuse_failed(known.values())
                 pending = [operation for operation in known.values() if operation.pending]
                 now = self.clock()
                 if not pending:
-                    if operations and looks:
+                    if operations and looked:
                         self.looks.note(operations, at_work=at_work, ended=now - start)
                     return
-                at_work = now - start
+                at_work = looked
                 if now >= until:
                     names = ", ".join(" ".join(filter(None, (each.action, each.error))) for each in pending)
                     raise WaitTimeout(f"after {now - start:.0f} s still pending: {names}")
                 self.sleep(min(pause(now - start, expected), until - now))
+                now = self.clock()
                 try:
                     listed = self.client.list_operations(project_id)
                 except (BusyError, ServiceError):  # a look that fails says nothing of the work
@@ -88,7 +89,7 @@ class Waiting:
                     if missed == TRIES:
                         raise
                     continue
-                missed, looks = 0, looks + 1
+                missed, looked = 0, now - start
                 seen = {operation.id: operation for operation in listed}
                 known = seen if operations is None else {id: seen.get(id, was) for id, was in known.items()}
 

@@ -55,3 +55,7 @@ def test_htmx_gets_the_page(client, db):
 def test_other_methods_are_refused(client, db):
     for method in ["post", "put", "patch", "delete"]:
         assert getattr(client, method)("/").status_code == 405, method
+
+
+def test_htmx_is_told_to_keep_no_copies_of_pages(client, db):
+    assert Page(client.get("/")).one("body")["hx-history"] == "false"

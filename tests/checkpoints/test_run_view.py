@@ -159,10 +159,9 @@ def test_other_methods_are_refused(owner, run):
 def test_a_restored_database_is_connected_to_while_it_is_compared(owner, head, monkeypatch, headers, asked):
     questions = []
 
-    def wait(run, seconds, *, at_step, look, **options):
+    def wait(run, seconds, *, at_step, **options):
         for prepare in at_step.values():
             prepare()
-        return look()
 
     monkeypatch.setattr(runs, "wait", wait)
     monkeypatch.setattr(pages, "threads", SimpleNamespace(submit=lambda *question: questions.append(question)))
@@ -171,12 +170,11 @@ def test_a_restored_database_is_connected_to_while_it_is_compared(owner, head, m
 
 
 @pytest.mark.parametrize("how", ["poll", "click"])
-def test_a_run_that_ends_just_before_the_last_look_leads_to_its_result(owner, run, head, monkeypatch, how):
-    def wait_until_just_before(begun, seconds, *, look, **options):
+def test_a_run_that_ends_just_before_it_is_read_leads_to_its_result(owner, run, head, monkeypatch, how):
+    def wait(begun, seconds, **options):
         Run.objects.filter(pk=run.pk).update(status="succeeded", result=head)
-        return look()
 
-    monkeypatch.setattr(runs, "wait", wait_until_just_before)
+    monkeypatch.setattr(runs, "wait", wait)
     if how == "poll":
         response = owner.get(url(run), headers=HTMX)
     else:

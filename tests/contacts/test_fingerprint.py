@@ -126,11 +126,15 @@ SCHEMA_CHANGES = [
     "ALTER DOMAIN short SET NOT NULL",
     "ALTER TABLE contacts DISABLE TRIGGER t",
     "ALTER POLICY mine ON contacts USING (false)",
+    "DROP POLICY mine ON contacts",
     # These have no line of their own, but are named in one.
     'CREATE COLLATION plain FROM "C"; CREATE INDEX ON contacts (mail COLLATE plain)',
     "ALTER COLLATION plain RENAME TO simple",
     "CREATE TEXT SEARCH CONFIGURATION words (COPY = english); CREATE INDEX ON contacts (to_tsvector('words', name))",
     "ALTER TEXT SEARCH CONFIGURATION words RENAME TO terms",
+    "CREATE TEXT SEARCH DICTIONARY stems (TEMPLATE = simple);"
+    " CREATE INDEX ON contacts ((cardinality(ts_lexize('stems', name))))",
+    "ALTER TEXT SEARCH DICTIONARY stems RENAME TO roots",
 ]
 
 
@@ -153,38 +157,65 @@ def test_what_describes_the_schema_is_counted_wherever_its_hash_reads():
 
 
 @pytest.fixture
-def hashed(monkeypatch):
-    """How often a schema has been read."""
+def read(then, monkeypatch):
+    """The schemas that were read since then."""
     times, execute = [], psycopg.Connection.execute
 
-    def counting(self, query, *arguments, **options):
-        times.extend([1] * (query == fingerprint.CATALOG))
+    def noting(self, query, *arguments, **options):
+        if query == fingerprint.CATALOG:
+            times.append(self.info.dbname)
         return execute(self, query, *arguments, **options)
 
-    monkeypatch.setattr(psycopg.Connection, "execute", counting)
+    monkeypatch.setattr(psycopg.Connection, "execute", noting)
     return times
 
 
-def test_a_schema_of_which_nothing_was_written_is_not_read(uri, execute, then, hashed):
+def test_a_schema_of_which_nothing_was_written_is_not_read(uri, execute, then, read):
     execute("INSERT INTO contacts (name, email) VALUES ('New', 'new@example.com')")
     assert not fingerprint.compare(uri, then).schema_changed
     assert fingerprint.compare(uri, then).now.schema == then.schema
-    assert hashed == []
+    assert read == []
 
 
-@pytest.mark.parametrize(
-    ("known", "statement"),
-    [
-        ({}, "ALTER TABLE notes ADD COLUMN x int; ALTER TABLE notes DROP COLUMN x"),
-        ({"described": 0}, "SELECT 1"),  # as recorded by an earlier version
-        ({"in_progress": (1,)}, "SELECT 1"),
-    ],
-    ids=["written to", "not counted", "under way"],
-)
-def test_a_schema_that_may_have_changed_is_read(uri, execute, then, hashed, known, statement):
-    execute(statement)
-    assert not fingerprint.compare(uri, replace(then, **known)).schema_changed
-    assert hashed == [1]
+def test_nor_is_that_of_a_copy(databases, uri, execute, name, then, read):
+    db.forget(uri)
+    execute.__self__.close()
+    with databases.made(name) as copy:
+        assert fingerprint.compare(databases.uri(copy), then) == SAME
+    assert read == []
+
+
+def test_a_schema_that_was_written_to_is_read(uri, execute, name, then, read):
+    execute("ALTER TABLE notes ADD COLUMN x int; ALTER TABLE notes DROP COLUMN x")
+    assert not fingerprint.compare(uri, then).schema_changed
+    assert read == [name]
+
+
+def test_a_schema_of_which_an_earlier_version_made_the_fingerprint_is_read(uri, name, then, read):
+    data = then.to_json()
+    del data["description"]
+    assert fingerprint.compare(uri, Fingerprint.from_json(data)) == SAME
+    assert read == [name]
+
+
+def test_a_change_of_the_schema_that_was_under_way_is_found_once_it_is_committed(uri):
+    with psycopg.connect(uri) as other:
+        other.execute("SAVEPOINT one")
+        other.execute("CREATE VIEW names AS SELECT name FROM contacts")
+        then = fingerprint.take(uri)
+    assert fingerprint.compare(uri, then).schema_changed
+
+
+def test_schemas_of_two_histories_differ_though_as_many_rows_describe_them(databases, template):
+    with databases.made(template) as one, databases.made(template) as two:
+        taken = []
+        for name in (one, two):
+            with psycopg.connect(databases.uri(name), autocommit=True) as connection:
+                connection.execute(f"ALTER TABLE contacts ADD COLUMN {name} text")
+            taken.append(fingerprint.take(databases.uri(name)))
+        assert taken[0].description.split()[0] == taken[1].description.split()[0]
+        assert fingerprint.compare(databases.uri(one), taken[1]).schema_changed
+        assert fingerprint.compare(databases.uri(two), taken[0]).schema_changed
 
 
 def test_columns_that_came_and_went_are_named(uri, execute, then):

@@ -38,13 +38,13 @@ SELECT %(project_id)s, branch_id, endpoint_id, action, number - 1,
        CASE WHEN number = 1 THEN %(error)s END
 FROM unnest(%(actions)s::text[], %(branches)s::text[], %(endpoints)s::text[])
      WITH ORDINALITY AS wanted (action, branch_id, endpoint_id, number),
-     clock_timestamp() AS ended, coalesce(%(began)s, ended) AS began
+     clock_timestamp() AS ended, CAST(%(began)s AS timestamptz) AS began
 RETURNING *, {STATUS} AS status
 """  # noqa: S608 - two constants
 ERROR = "failed on request"
 
 # When the call that is at work began. What it copies before its operations are recorded is their work.
-_began: ContextVar[datetime | None] = ContextVar("began", default=None)
+_began: ContextVar[datetime] = ContextVar("began")
 
 
 @contextmanager

@@ -196,8 +196,27 @@ def test_what_is_copied_before_they_are_recorded_is_part_of_them(project, monkey
     assert made["snapshot"]["created_at"] == ended[0]["created_at"]
 
 
-def test_those_of_a_new_project_began_before_its_database_was_made(http, settings):
+def test_so_is_the_making_of_a_new_project_s_database(http, monkeypatch):
+    create = cluster.create
+
+    def slowly(*arguments):
+        time.sleep(SECONDS)
+        create(*arguments)
+
+    monkeypatch.setattr(cluster, "create", slowly)
     with plane.project(http) as made:
-        (first, *_) = made.did("GET", "/operations")["operations"][::-1]
-        assert first["created_at"] < made.did("GET", "")["project"]["created_at"]
-        assert first["total_duration_ms"] > 0
+        assert all(row["total_duration_ms"] >= 1000 * SECONDS for row in made.made["operations"])
+
+
+def test_and_the_swap_of_a_restore_that_is_done_with_the_answer(replaced, monkeypatch):
+    project, snapshot_id = replaced
+    rename = cluster.rename
+
+    def slowly(*arguments):
+        time.sleep(SECONDS)
+        rename(*arguments)
+
+    monkeypatch.setattr(cluster, "rename", slowly)
+    made = project.restore(snapshot_id)
+    assert [row["status"] for row in made["operations"]] == ["finished"] * 3
+    assert all(row["total_duration_ms"] >= 2000 * SECONDS for row in made["operations"])  # two names

@@ -38,7 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=PORT, help="port of the API (default: %(default)s)")
         parser.add_argument("--host", default=HOST, help="address to listen on (default: %(default)s)")
         parser.add_argument("--api-key", help="key to ask for (default: NEON_LOCAL_API_KEY, or a derived one)")
-        parser.add_argument("--operation-seconds", type=float, help="how long operations take")
+        parser.add_argument("--operation-seconds", type=float, help="how long operations take beyond their work")
         parser.add_argument("--faults", action="store_true", help="heed the header that asks for faults")
 
     def handle(self, *args: Any, **options: Any) -> None:
