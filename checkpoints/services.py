@@ -267,7 +267,7 @@ def find_out(project: Project) -> None:
 
     It may still be under way, and a branch that it replaces in the meantime must not be taken for the default one.
     """
-    for run in Run.objects.filter(project=project, state__has_key="unsure").select_related("target"):
+    for run in Run.objects.filter(project=project, state__has_key="unsure"):
         before = run.state.pop("unsure")
         neon.connect().settle(project.neon_project_id)
         if neon.connect().default_branch(project.neon_project_id).id != before:
