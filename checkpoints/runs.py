@@ -151,15 +151,15 @@ def wait(
                 deadline, for_news = min(deadline, time.monotonic() + GATHER_SECONDS), False
             left = deadline - time.monotonic()
             if left <= 0:
-                break
-            (status, _), step = found, ""
+                return
+            step = ""
             with closing(session.notifies(timeout=min(left, LOOK_SECONDS))) as news:  # meanwhile it answers nothing
                 for told in news:
                     status, _, step = told.payload.partition(" ")
-                    if for_news or step in at_step or status not in Run.UNFINISHED:
+                    if status not in Run.UNFINISHED:
+                        return
+                    if for_news or step in at_step:
                         break
-            if status not in Run.UNFINISHED:
-                break
             if step in at_step:
                 at_step[step]()
 
