@@ -219,9 +219,9 @@ def attending() -> Iterator[None]:
     if settings.NEON_API_KEY:
         yield
         return
-    from neon.local import builder, guard
+    from neon.local import background, guard
 
-    with builder.building(), nullcontext() if settings.LOCAL_POSTGRES_URL else guard.watching():
+    with background.working(), nullcontext() if settings.LOCAL_POSTGRES_URL else guard.watching():
         yield
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
-from neon.local import builder, resources, router, store
+from neon.local import background, resources, router, store
 from neon.local.engine import upkeep
 from neon.local.wsgi import application
 
@@ -77,7 +77,7 @@ def serving(host: str, port: int) -> Iterator[Served]:
     with (
         Server((host, port), Handler, ipv6=":" in host) as server,
         router.routing(host) as routes,
-        builder.building(),
+        background.working(),
     ):
         server.set_app(application)
         stopping = threading.Event()

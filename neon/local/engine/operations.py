@@ -77,6 +77,12 @@ def begin(connection: Connection, project_id: str, actions: Sequence[Action]) ->
     ).fetchall()
 
 
+def prolong(connection: Connection, project_id: str, until: datetime) -> None:
+    """Let the operations that were to last *until* then end now, as what they bring about is done only now."""
+    query = "UPDATE operations SET finish_at = clock_timestamp() WHERE project_id = %s AND finish_at = %s"
+    connection.execute(query, [project_id, until])
+
+
 def take_time() -> bool:
     """Tell whether operations may end later than they begin, or otherwise than asked for."""
     return bool(settings.NEON_LOCAL_OPERATION_SECONDS or settings.NEON_LOCAL_FAULTS)

@@ -20,12 +20,34 @@ WHERE project_id = %(project_id)s AND least(finalize_at, fail_at) <= clock_times
 UNION ALL
 SELECT true FROM snapshots WHERE project_id = %(project_id)s AND fail_at <= clock_timestamp()
 """
+DUE_ANYWHERE: LiteralString = """
+SELECT project_id FROM branches WHERE least(finalize_at, fail_at) <= clock_timestamp()
+UNION SELECT project_id FROM snapshots WHERE fail_at <= clock_timestamp()
+"""
+NEXT_DUE: LiteralString = """
+SELECT coalesce(extract(epoch FROM min(finalize_at) - clock_timestamp()), 'infinity')::float AS seconds
+FROM branches WHERE finalize_at > clock_timestamp()
+"""
+# Announces that a restore has been scheduled.
+CHANNEL = "restores"
 # What was based on a snapshot that goes is based on the one before it.
 FOLLOW: tuple[LiteralString, ...] = (
     "UPDATE snapshots SET based_on = %s WHERE based_on = %s",
     "UPDATE branches SET based_on = %s WHERE based_on = %s",
 )
 SERVED = "SELECT d.* FROM databases d JOIN endpoints USING (branch_id) WHERE branch_id = ANY(%s) ORDER BY d.id"
+
+
+def finish_all_due(connection: Connection) -> None:
+    """Finish what is due in every project."""
+    for row in connection.execute(DUE_ANYWHERE).fetchall():
+        with sweep.apart(connection, row["project_id"]):
+            finish_due(connection, row["project_id"])
+
+
+def seconds_until_due(connection: Connection) -> float:
+    """Return in how many seconds the next restore becomes due; infinity when none does."""
+    return float(store.one(connection, NEXT_DUE)["seconds"])
 
 
 def finish_due(connection: Connection, project_id: str) -> None:
@@ -62,6 +84,7 @@ def _finish(connection: Connection, branch: Row) -> None:
     # In a pipeline: what is only to be done is not waited for one by one, while nobody can connect.
     with cluster.closed(connection, live), connection.pipeline(), connection.transaction():
         take_place(connection, branch, target)
+        operations.prolong(connection, branch["project_id"], branch["finalize_at"])
 
 
 def take_place(connection: Connection, branch: Row, target: Row) -> None:
@@ -152,6 +175,7 @@ def schedule(connection: Connection, branch_id: str, begun: list[Row]) -> None:
         fail(connection, branch_id, begun)
     else:
         connection.execute("UPDATE branches SET finalize_at = %s WHERE id = %s", [begun[-1]["finish_at"], branch_id])
+        connection.execute(f"NOTIFY {CHANNEL}")
 
 
 def fail(connection: Connection, branch_id: str, begun: list[Row]) -> None:

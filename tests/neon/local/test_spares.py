@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from neon.local import builder, cluster, postgres, store
+from neon.local import background, cluster, postgres, store
 from neon.local.address import PLANE_DATABASE
 from neon.local.engine import snapshots, spares, upkeep
 from tests.neon.local import plane
@@ -309,7 +309,7 @@ def test_one_at_a_time_is_built(project):
 
 
 def test_a_thread_builds_what_becomes_useful(project):
-    with builder.building():
+    with background.working():
         snapshot(project, "a")
         deadline = time.monotonic() + 10
         while spared() != ["a"]:
