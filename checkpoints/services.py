@@ -38,7 +38,7 @@ def start(run: Run) -> None:
         if attempt:
             database = neon.connect().create_project(neon_project_name(run), lookup=attempt.again)
             uri = database.uri
-            run.state["neon_project_id"] = database.project_id
+            run.state |= {"neon_project_id": database.project_id, "branch_id": database.branch_id}
     neon_project_id = run.state["neon_project_id"]
     uri = uri or neon.connect().connection_uri(neon_project_id)
     with run.step("apply") as attempt:
@@ -46,8 +46,8 @@ def start(run: Run) -> None:
             schema.apply(uri, version)
     with run.step("snapshot") as attempt:
         if attempt:
-            take = neon.connect().snapshot
-            _snapshot(run, uri, lambda: take(neon_project_id, str(run.pk), lookup=attempt.again))
+            take, branch_id = neon.connect().snapshot, run.state.get("branch_id", "")
+            _snapshot(run, uri, lambda: take(neon_project_id, str(run.pk), branch_id=branch_id, lookup=attempt.again))
     with transaction.atomic(), run.step("record"):
         replaced = Project.objects.filter(owner=run.owner)
         if any(project.pk != run.project_id for project in replaced):  # not the one that was agreed to

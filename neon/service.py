@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.conf import settings
 
@@ -25,6 +25,7 @@ class AppDatabase:
 
     project_id: str
     uri: str = field(repr=False)
+    branch_id: str = ""  # empty where the project was found by its name
 
 
 @dataclass(frozen=True)
@@ -38,20 +39,21 @@ class Neon(Waiting):
     def create_project(self, name: str, *, lookup: bool = False) -> AppDatabase:
         """Create a project and wait until it can be used; its name must be one that only this attempt uses."""
 
-        def create(patient: bool) -> tuple[str, str | None, tuple[Operation, ...]]:
+        def create(patient: bool) -> tuple[AppDatabase, tuple[Operation, ...]]:
             created = self.client.create_project(name)
-            return created.project.id, created.connection_uri, created.operations
+            database = AppDatabase(created.project.id, created.connection_uri or "", created.branch.id)
+            return database, created.operations
 
-        def find() -> tuple[str, str | None, tuple[Operation, ...]] | None:
+        def find() -> tuple[AppDatabase, tuple[Operation, ...]] | None:
             for project in self.client.list_projects(search=name):
                 if project.name == name:
-                    return project.id, None, self.client.list_operations(project.id)
+                    return AppDatabase(project.id, ""), self.client.list_operations(project.id)
             return None
 
         until = self.deadline()
-        project_id, uri, operations = self.once(create, find, until, lookup=lookup)
-        self.settle(project_id, operations, until=until)
-        return AppDatabase(project_id, uri or self.connection_uri(project_id))
+        database, operations = self.once(create, find, until, lookup=lookup)
+        self.settle(database.project_id, operations, until=until)
+        return database if database.uri else replace(database, uri=self.connection_uri(database.project_id))
 
     def connection_uri(self, project_id: str) -> str:
         """Return how to connect to the project's default branch, with the password."""

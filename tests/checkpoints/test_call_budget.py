@@ -25,7 +25,7 @@ CALLS = {
     "delete project": "DELETE /projects/P",
 }
 # Each action's calls until the person has the answer, looks aside, and then what is cleaned up after it.
-START = Counter(create=1, resolve=1, snapshot=1)
+START = Counter(create=1, snapshot=1)
 START_AGAIN_AFTERWARDS = Counter({"delete project": 1})
 ADVANCE = Counter(resolve=1, snapshot=1)
 RESTORE = Counter(resolve=1, restore=1)

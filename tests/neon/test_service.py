@@ -24,7 +24,7 @@ def test_create_project_waits_and_takes_the_connection_string_of_the_answer(api,
 
     database = neon.create_project("checkpoints-7-0a1b2c3d")
 
-    assert database == AppDatabase(payloads.PROJECT, payloads.URI)
+    assert database == AppDatabase(payloads.PROJECT, payloads.URI, payloads.BRANCH)
     assert payloads.PASSWORD not in repr(database)
     assert looks.call_count == 2
 
