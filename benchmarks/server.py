@@ -55,7 +55,10 @@ def execute(query: sql.SQL | sql.Composed, arguments: Any = None) -> list[tuple[
 
 
 def settle() -> None:
-    """Wait until nobody is connected to what is measured, and write out what is not: every round begins alike."""
+    """Wait until nobody is connected to what is measured, and write out what is not: every round begins alike.
+
+    What others have written must not be waited for by whoever comes next: files of a dump, or of a dropped database.
+    """
     deadline = time.monotonic() + SETTLE_SECONDS
     query = sql.SQL("SELECT FROM pg_stat_activity WHERE datname IS NOT NULL AND datname <> ALL(%s)")
     while execute(query, [SHARED]):
@@ -63,6 +66,7 @@ def settle() -> None:
             raise TimeoutError("Somebody is still connected to what is to be measured.")
         time.sleep(0.005)
     execute(sql.SQL("CHECKPOINT"))
+    os.sync()
 
 
 def size(pattern: str) -> int:
