@@ -18,11 +18,11 @@ from neon.local.engine import restores, spares
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
-# Without an announcement: there may be room on the disk again.
+# Without an announcement: there may be room on the disk again, for spares.
 AGAIN_SECONDS = 10.0
 # After a failure, which may be of a kind that is not over so soon.
 PAUSE_SECONDS = 30.0
-# What is being built need not be finished: it is swept.
+# A spare that is being built need not be finished: it is swept. A swap takes less.
 STOP_SECONDS = 1.0
 
 
@@ -43,9 +43,9 @@ def _build_spares() -> float:
 
 def _finish_restores() -> float:
     with store.connection() as connection:
-        # Asked for first, so that none becomes due between the two. What cannot be finished is none of these.
+        # Asked for first, so that none becomes due between the two.
         then = time.monotonic() + min(restores.seconds_until_due(connection), AGAIN_SECONDS)
-        restores.finish_all_due(connection)
+        restores.finish_just_due(connection)
         return then
 
 

@@ -7,6 +7,10 @@ from typing import LiteralString
 from neon.local import store
 from neon.local.cluster import Connection
 
+# Not waited for until it is on the disk: what is made is written after it, and is there only if this is.
+MAKING: LiteralString = """
+INSERT INTO leftovers (physical_name, kind) SELECT %s, %s FROM set_config('synchronous_commit', 'off', true)
+"""
 UNSHARED: LiteralString = """
 INSERT INTO leftovers (physical_name, kind) SELECT physical_name, 'database' FROM databases d
 WHERE NOT EXISTS (SELECT FROM databases o WHERE o.physical_name = d.physical_name AND o.id <> d.id)
@@ -28,7 +32,7 @@ def making(connection: Connection, kinds: Mapping[str, str]) -> Iterator[None]:
     with ExitStack() as locks:
         for name, kind in kinds.items():
             locks.enter_context(store.lock(connection, name, wait=True))
-            connection.execute("INSERT INTO leftovers (physical_name, kind) VALUES (%s, %s)", [name, kind])
+            connection.execute(MAKING, [name, kind])
         yield
 
 

@@ -77,10 +77,13 @@ def begin(connection: Connection, project_id: str, actions: Sequence[Action]) ->
     ).fetchall()
 
 
-def prolong(connection: Connection, project_id: str, until: datetime) -> None:
-    """Let the operations that were to last *until* then end now, as what they bring about is done only now."""
-    query = "UPDATE operations SET finish_at = clock_timestamp() WHERE project_id = %s AND finish_at = %s"
-    connection.execute(query, [project_id, until])
+def prolong(connection: Connection, project_id: str, planned: datetime) -> None:
+    """Let the operations that were *planned* to end then have lasted as much longer as this transaction does."""
+    connection.execute(
+        "UPDATE operations SET finish_at = finish_at + (moment - now()) FROM clock_timestamp() AS moment"
+        " WHERE project_id = %s AND finish_at = %s",
+        [project_id, planned],
+    )
 
 
 def take_time() -> bool:

@@ -20,9 +20,10 @@ WHERE project_id = %(project_id)s AND least(finalize_at, fail_at) <= clock_times
 UNION ALL
 SELECT true FROM snapshots WHERE project_id = %(project_id)s AND fail_at <= clock_timestamp()
 """
-DUE_ANYWHERE: LiteralString = """
-SELECT project_id FROM branches WHERE least(finalize_at, fail_at) <= clock_timestamp()
-UNION SELECT project_id FROM snapshots WHERE fail_at <= clock_timestamp()
+# What has been due for longer than that could not be finished when it was, or nobody was there. It is left to upkeep.
+JUST_DUE: LiteralString = """
+SELECT DISTINCT project_id FROM branches
+WHERE finalize_at BETWEEN clock_timestamp() - interval '1 second' AND clock_timestamp()
 """
 NEXT_DUE: LiteralString = """
 SELECT coalesce(extract(epoch FROM min(finalize_at) - clock_timestamp()), 'infinity')::float AS seconds
@@ -38,11 +39,11 @@ FOLLOW: tuple[LiteralString, ...] = (
 SERVED = "SELECT d.* FROM databases d JOIN endpoints USING (branch_id) WHERE branch_id = ANY(%s) ORDER BY d.id"
 
 
-def finish_all_due(connection: Connection) -> None:
-    """Finish what is due in every project."""
-    for row in connection.execute(DUE_ANYWHERE).fetchall():
+def finish_just_due(connection: Connection) -> None:
+    """Finish the restores of all projects that have just become due, but for those that somebody is at."""
+    for row in connection.execute(JUST_DUE).fetchall():
         with sweep.apart(connection, row["project_id"]):
-            finish_due(connection, row["project_id"])
+            finish_due(connection, row["project_id"], wait=False)
 
 
 def seconds_until_due(connection: Connection) -> float:
@@ -50,12 +51,14 @@ def seconds_until_due(connection: Connection) -> float:
     return float(store.one(connection, NEXT_DUE)["seconds"])
 
 
-def finish_due(connection: Connection, project_id: str) -> None:
+def finish_due(connection: Connection, project_id: str, *, wait: bool = True) -> None:
     """Finish the project's restores whose time has come, and take away what was not to be made."""
     due = connection.execute(DUE, {"project_id": project_id}).fetchall()
     if not due:
         return
-    with store.lock(connection, project_id, wait=True):
+    with store.lock(connection, project_id, wait=wait) as held:
+        if not held:
+            return
         if any(row["fails"] for row in due):
             _fail_due(connection, project_id)
         sweep.forget_dropped(connection, project_id)

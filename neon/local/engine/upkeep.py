@@ -8,7 +8,12 @@ def run() -> None:
     """Finish what is due, let expire what has an end, re-open what a kill left closed, drop what nothing refers to."""
     # On a session of its own: psycopg forgets what it has prepared in a session that drops something.
     with store.connection(keep=False) as connection:
-        restores.finish_all_due(connection)
+        for row in connection.execute(
+            "SELECT project_id FROM branches WHERE least(finalize_at, fail_at) <= clock_timestamp()"
+            " UNION SELECT project_id FROM snapshots WHERE fail_at <= clock_timestamp()"
+        ).fetchall():
+            with sweep.apart(connection, row["project_id"]):
+                restores.finish_due(connection, row["project_id"])
         projects.purge_deleted(connection)
         branches.expire(connection)
         snapshots.expire(connection)
