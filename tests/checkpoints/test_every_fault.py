@@ -48,7 +48,7 @@ OPERATIONS, BRANCHES, SNAPSHOT = (
 )
 # What each flow asks for when all goes well, with the clean-up after it.
 CALLS = {
-    "start": ["POST /projects", OPERATIONS, BRANCHES, SNAPSHOT, OPERATIONS, "DELETE /projects/*"],
+    "start": ["POST /projects", OPERATIONS, SNAPSHOT, OPERATIONS, "DELETE /projects/*"],
     "advance": [BRANCHES, SNAPSHOT, OPERATIONS],
     "restore": [
         BRANCHES,
