@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 from django.conf import settings
 
-from tests.checkpoints.processes import until
+from tests.waiting import until
 
 NEVER_SHOWN = re.compile(r"postgres(ql)?://|s3cret|Traceback \(", re.IGNORECASE)
 

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 
 from django.conf import settings
@@ -55,12 +54,3 @@ class Process:
 def worker(**variables):
     """Start a worker."""
     return Process("manage.py", "worker", **variables)
-
-
-def until(look, seconds=15):
-    """Return what *look* returns as soon as that is true."""
-    deadline = time.monotonic() + seconds
-    while not (seen := look()):
-        assert time.monotonic() < deadline, "It did not happen in time."
-        time.sleep(0.01)
-    return seen

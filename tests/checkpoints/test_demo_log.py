@@ -3,7 +3,7 @@
 import re
 
 from tests.checkpoints.demo import Demo
-from tests.checkpoints.processes import until
+from tests.waiting import until
 
 
 def test_the_token_is_in_no_line_but_the_one_that_tells_it(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from checkpoints import processes
 from checkpoints.processes import Child
-from tests.checkpoints.processes import until
+from tests.waiting import until
 
 SLEEPS = "import time; print(flush=True); time.sleep(60)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"

@@ -8,7 +8,7 @@ import pytest
 from checkpoints import runs, services
 from checkpoints.models import Project, Run
 from tests.checkpoints import flows, processes
-from tests.checkpoints.processes import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.kill
 

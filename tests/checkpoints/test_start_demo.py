@@ -12,8 +12,8 @@ from checkpoints.management.commands.start_demo import Command
 from checkpoints.models import Run
 from tests.checkpoints import flows
 from tests.checkpoints.demo import Demo, processes_of
-from tests.checkpoints.processes import until
 from tests.speed import MEASUREMENTS, slowness
+from tests.waiting import until
 
 UNREACHABLE = {"NEON_API_KEY": "napi_s3cret", "NEON_API_URL": "http://127.0.0.1:9/api/v2"}
 

@@ -8,7 +8,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 from checkpoints import runs, tasks
 from checkpoints.models import Project, Run
 from tests.checkpoints import flows, processes
-from tests.checkpoints.processes import until
+from tests.waiting import until
 
 
 @pytest.fixture

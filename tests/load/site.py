@@ -14,9 +14,9 @@ from checkpoints import processes, services
 from checkpoints.models import Project, Run
 from neon import service as neon
 from tests.checkpoints import flows
-from tests.checkpoints.processes import until
 from tests.load.browser import Window
 from tests.neon.local import plane
+from tests.waiting import until
 
 HOST = "127.0.0.1"
 

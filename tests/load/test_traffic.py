@@ -13,8 +13,8 @@ import pytest
 from django.conf import settings
 
 from checkpoints.models import Project, Run
-from tests.checkpoints.processes import until
 from tests.load.site import sessions
+from tests.waiting import until
 
 USERS = 20
 SECONDS = float(os.environ.get("LOAD_SECONDS", "45"))

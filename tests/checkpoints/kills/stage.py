@@ -13,8 +13,8 @@ from checkpoints.models import Project, Run
 from contacts.fingerprint import take
 from neon.local.engine import upkeep
 from tests.checkpoints import flows
-from tests.checkpoints.processes import until
 from tests.neon.local import plane
+from tests.waiting import until
 
 # What a run says that could not find out, as nobody answered; trying again settles it.
 UNSURE = (

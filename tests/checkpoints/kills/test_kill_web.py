@@ -9,7 +9,7 @@ from tests.checkpoints.kills.points import every
 from tests.checkpoints.kills.scenes import FLOWS
 from tests.checkpoints.kills.stage import content, settle
 from tests.checkpoints.kills.victims import EVERY, NTH, VARIABLES
-from tests.checkpoints.processes import until
+from tests.waiting import until
 
 SAMPLE = 5
 

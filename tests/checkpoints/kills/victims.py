@@ -7,8 +7,8 @@ from django.db import connection
 
 from neon.local import address, postgres
 from tests.checkpoints import processes
-from tests.checkpoints.processes import until
 from tests.neon.local import plane
+from tests.waiting import until
 
 EVERY = os.environ.get("KILL_POINTS") == "all"
 # Of those that are tried when it is not every one: all, or one of eight.

@@ -9,6 +9,7 @@ import pytest
 from neon.local import background
 from neon.local.engine import restores
 from tests.neon.local import plane
+from tests.waiting import until
 
 SECONDS = 0.6
 # A busy machine may need so long, which is less than until somebody would look unasked.
@@ -36,7 +37,7 @@ def attended():
     """Let the plane be attended to, and wait until it is."""
     with background.working():
         listening = "SELECT 1 FROM pg_stat_activity WHERE query = %s AND state = 'idle'"
-        wait_until(lambda: plane.memory(listening, [f"LISTEN {restores.CHANNEL}"]))
+        until(lambda: plane.memory(listening, [f"LISTEN {restores.CHANNEL}"]), PATIENCE_SECONDS)
         yield
 
 
@@ -48,19 +49,11 @@ def world(project):
         return []
 
 
-def wait_until(found):
-    """Look again and again whether it is so, for a while."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not found():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_a_restore_is_finished_in_time_although_nobody_looks(project, scheduled):
     with attended():
         scheduled(project)
         assert world(project) == [("new",)]
-        wait_until(lambda: world(project) == [("old",)])
+        until(lambda: world(project) == [("old",)], PATIENCE_SECONDS)
 
 
 def test_its_operations_take_as_much_longer_as_it_takes(project, scheduled):
@@ -68,7 +61,7 @@ def test_its_operations_take_as_much_longer_as_it_takes(project, scheduled):
         scheduled(project)
         query = "SELECT finalize_at FROM branches WHERE project_id = %s AND finalize_at IS NOT NULL"
         (planned,) = plane.memory(query, [project.id])
-        wait_until(lambda: world(project) == [("old",)])
+        until(lambda: world(project) == [("old",)], PATIENCE_SECONDS)
     operations = project.did("GET", "/operations")["operations"]
     assert {operation["status"] for operation in operations} == {"finished"}
     query = "SELECT finish_at FROM operations WHERE project_id = %s ORDER BY created_at DESC LIMIT 3"
@@ -89,10 +82,10 @@ def test_one_that_cannot_be_finished_is_left_to_upkeep(project, other, scheduled
     with monkeypatch.context() as patched, attended():
         patched.setattr(restores, "_finish", fail)
         scheduled(project)
-        wait_until(lambda: tries)
+        until(lambda: tries, PATIENCE_SECONDS)
         time.sleep(1)
         scheduled(other)
-        wait_until(lambda: world(other) == [("old",)])
+        until(lambda: world(other) == [("old",)], PATIENCE_SECONDS)
         assert len(tries) == 1
         assert world(project) == [("new",)]
     project.did("GET", "/operations")
@@ -104,7 +97,7 @@ def test_one_that_somebody_is_at_is_left_to_them(project, other, scheduled):
         scheduled(project)
         with plane.locked(project.id):
             scheduled(other)
-            wait_until(lambda: world(other) == [("old",)])
+            until(lambda: world(other) == [("old",)], PATIENCE_SECONDS)
         assert world(project) == [("new",)]
     project.did("GET", "/operations")
     assert world(project) == [("old",)]

@@ -14,6 +14,7 @@ import pytest
 from neon.local import cluster, postgres, store
 from tests.neon.local import plane
 from tests.neon.local.packets import say, startup
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +35,6 @@ def physical(project):
     """Return the name of the project's database in the cluster."""
     (name,) = project.physical()["live"]
     return name
-
-
-def until(look, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not (seen := look()):
-        assert time.monotonic() < deadline, "It did not happen in time."
-        time.sleep(0.02)
-    return seen
 
 
 def sessions(project):
@@ -149,16 +142,16 @@ def test_much_passes_unharmed_in_both_directions(project, sslmode):
 def test_a_client_that_does_not_read_holds_the_server_up_and_not_our_memory(mine):
     with closing(mine.connect()) as connection:
         connection.pgconn.send_query(b"SELECT repeat('x', 10000) FROM generate_series(1, 20000)")
-        until(lambda: sessions(mine) == ["ClientWrite"])
+        until(lambda: sessions(mine) == ["ClientWrite"], seconds=10)
 
 
 @pytest.mark.parametrize("sslmode", ["disable", "require"])
 def test_each_side_goes_with_the_other(mine, sslmode):
     with closing(mine.connect(sslmode=sslmode)) as connection:
-        until(lambda: len(sessions(mine)) == 1)
+        until(lambda: len(sessions(mine)) == 1, seconds=10)
         with socket.socket(fileno=os.dup(connection.pgconn.socket)) as cut:
             cut.shutdown(socket.SHUT_RDWR)
-        until(lambda: sessions(mine) == [])
+        until(lambda: sessions(mine) == [], seconds=10)
     with mine.connect(sslmode=sslmode) as connection:
         query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
         plane.memory(query, [physical(mine)])
@@ -211,7 +204,7 @@ def test_a_deleted_endpoint_says_so_and_its_port_is_given_up(mine):
     port = port_of(mine)
     plane.memory("DELETE FROM endpoints WHERE project_id = %s RETURNING id", [mine.id])
     assert b"has been deleted" in say(port, startup(user="neondb_owner"))
-    until(lambda: refused(port))
+    until(lambda: refused(port), seconds=10)
 
 
 def refused(port):

@@ -11,6 +11,7 @@ from neon.local import background, cluster, postgres, store
 from neon.local.address import PLANE_DATABASE
 from neon.local.engine import snapshots, spares, upkeep
 from tests.neon.local import plane
+from tests.waiting import until
 
 SPARES = """
 SELECT s.name, spares.physical_name FROM spares
@@ -311,15 +312,9 @@ def test_one_at_a_time_is_built(project):
 def test_a_thread_builds_what_becomes_useful(project):
     with background.working():
         snapshot(project, "a")
-        deadline = time.monotonic() + 10
-        while spared() != ["a"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: spared() == ["a"], seconds=10)
 
 
 def wait_for_builder():
     """Wait until somebody builds a spare, as the leftover that it is until it is done."""
-    deadline = time.monotonic() + 5
-    while not plane.memory("SELECT 1 FROM leftovers"):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    until(lambda: plane.memory("SELECT 1 FROM leftovers"), seconds=5)
