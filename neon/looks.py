@@ -5,16 +5,28 @@ from __future__ import annotations
 import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from neon.types import Operation
 
 # A look costs one of 700 requests a minute, so they grow apart. Until the end is expected a wait is at most half too
-# long, should operations have become quicker; then, by a 120th; and by a twelfth of what they take longer.
+# long, should operations have become quicker; then, by an eighth of the time in which the end may come or, if that is
+# long, by a 120th of all; and by a twelfth of what they take longer.
 FIRST, FINEST, LAST = 0.05, 0.02, 1.0
-SHARE_BEFORE, SHARE_AT_END, SHARE_AFTER = 2, 120, 12
+SHARE_BEFORE, SHARE_AT_END, SHARE_OF_ALL, SHARE_AFTER = 2, 8, 120, 12
 # As long as the quickest of the last few took, they will probably take, or a little less.
 REMEMBERED = 5
 AT_LEAST = 0.9
+
+
+class End(NamedTuple):
+    """When operations will probably end, in seconds after they began: not before the one, and soon after the other."""
+
+    earliest: float
+    latest: float
+
+
+UNKNOWN = End(0.0, 0.0)
 
 
 class Looks:
@@ -22,25 +34,34 @@ class Looks:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._took: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
+        self._took: defaultdict[str, deque[End]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
 
-    def expected(self, operations: Iterable[Operation]) -> float:
-        """Return the seconds before which these have hardly ended; 0 when it is not known."""
+    def expected(self, operations: Iterable[Operation]) -> End:
+        """Return when these will probably end; UNKNOWN when none of the kind has been seen.
+
+        If all take as long, they end after the last look that found any of them at work before the quickest had ended.
+        """
         with self._lock:
-            return min(self._took.get(_kind(operations), ()), default=0.0)
+            took = [*self._took.get(_kind(operations), ())]
+        if not took:
+            return UNKNOWN
+        quickest = min(end.latest for end in took)
+        earliest = max(end.earliest for end in took if end.earliest <= quickest)
+        return End(earliest, max((end.latest for end in took if end.earliest > quickest), default=quickest))
 
     def note(self, operations: Iterable[Operation], *, at_work: float, ended: float) -> None:
         """Remember how long these were seen at work, and after how long they were seen to have ended."""
         with self._lock:
-            self._took[_kind(operations)].append(max(at_work, AT_LEAST * ended))
+            self._took[_kind(operations)].append(End(max(at_work, AT_LEAST * ended), ended))
 
 
-def pause(elapsed: float, expected: float) -> float:
+def pause(elapsed: float, expected: End) -> float:
     """Return the seconds until the next look."""
-    if elapsed < expected:
-        return max(min(max(elapsed / SHARE_BEFORE, FIRST), expected - elapsed, LAST), FINEST)
-    least = max(expected / SHARE_AT_END, FINEST) if expected else FIRST
-    return min(max((elapsed - expected) / SHARE_AFTER, least), LAST)
+    earliest, latest = expected
+    if elapsed < earliest:
+        return max(min(max(elapsed / SHARE_BEFORE, FIRST), earliest - elapsed, LAST), FINEST)
+    least = max(min((latest - earliest) / SHARE_AT_END, earliest / SHARE_OF_ALL), FINEST) if earliest else FIRST
+    return min(max((elapsed - earliest) / SHARE_AFTER, least), LAST)
 
 
 def _kind(operations: Iterable[Operation]) -> str:
