@@ -7,7 +7,7 @@ role that owned its snapshot could open, change and drop it.
 import contextlib
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import psycopg
 from psycopg import sql
@@ -112,21 +112,17 @@ def create(connection: Connection, database: str, owner: str) -> None:
     connection.execute(sql.SQL(statement).format(sql.Identifier(database), sql.Identifier(owner), COPY_SMALL))
 
 
-def flush(connection: Connection, databases: Sequence[str]) -> None:
-    """Write to the disk what a copy of the files would have to write while the databases are closed."""
-    if any(_is_large(connection, name) for name in databases):
-        connection.execute("CHECKPOINT")
+def strategies(connection: Connection, databases: Iterable[str]) -> dict[str, sql.SQL]:
+    """Return how each of these databases, which must exist, is copied best; it takes a look at all of their files."""
+    query = "SELECT name, pg_database_size(name) AS bytes FROM unnest(%s::name[]) AS name"
+    found = connection.execute(query, [list(databases)]).fetchall()
+    return {row["name"]: COPY_LARGE if row["bytes"] >= LARGE_BYTES else COPY_SMALL for row in found}
 
 
-def copy(connection: Connection, source: str, target: str) -> None:
+def copy(connection: Connection, source: str, target: str, strategy: sql.SQL) -> None:
     """Copy a database that accepts no connections to one that accepts none either."""
-    connection.execute(
-        sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {} ALLOW_CONNECTIONS false").format(
-            sql.Identifier(target),
-            sql.Identifier(source),
-            COPY_LARGE if _is_large(connection, source) else COPY_SMALL,
-        )
-    )
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {} ALLOW_CONNECTIONS false")
+    connection.execute(statement.format(sql.Identifier(target), sql.Identifier(source), strategy))
 
 
 @contextlib.contextmanager
@@ -144,11 +140,6 @@ def warm(connection: Connection, database: str) -> None:
     """Connect to a closed database once: what a session works out of its catalogs is kept in a file for all others."""
     with opened(connection, database), contextlib.suppress(psycopg.OperationalError):  # it is a copy without that, too
         psycopg.connect(**postgres.server().address(), dbname=database, connect_timeout=WARM_SECONDS).close()
-
-
-def _is_large(connection: Connection, database: str) -> bool:
-    size = connection.execute("SELECT pg_database_size(%s::name) AS bytes", [database]).fetchone()
-    return size is not None and size["bytes"] >= LARGE_BYTES
 
 
 def shut_public_out(connection: Connection, database: str) -> None:

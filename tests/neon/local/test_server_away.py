@@ -60,8 +60,8 @@ def test_a_full_disk_is_507_and_nothing_half_made_is_left(project, monkeypatch, 
     before = plane.names_in_cluster()
     real = cluster.copy
 
-    def copy(connection, source, target):
-        real(connection, source, target)
+    def copy(*arguments):
+        real(*arguments)
         raise psycopg.errors.DiskFull("could not extend file /somewhere")
 
     monkeypatch.setattr(cluster, "copy", copy)

@@ -214,8 +214,8 @@ def test_none_is_made_of_a_snapshot_that_is_deleted_meanwhile(project, monkeypat
     first = snapshot(project, "a")
     copy = cluster.copy
 
-    def copy_and_delete(connection, source, target):
-        copy(connection, source, target)
+    def copy_and_delete(*arguments):
+        copy(*arguments)
         snapshots.delete(project.id, first)
         upkeep.run()
 
@@ -242,7 +242,7 @@ def test_building_gives_way_to_whoever_copies(project, monkeypatch):
     snapshot(project, "a")
     copy = cluster.copy
 
-    def forever(connection, source, target):
+    def forever(connection, *arguments):
         connection.execute("SELECT pg_sleep(60)")
 
     with ThreadPoolExecutor() as threads:
@@ -285,10 +285,10 @@ def test_a_restore_waits_for_the_spare_that_is_just_being_built(project, monkeyp
     first = snapshot(project, "a")
     copy, copied = cluster.copy, []
 
-    def slowly(connection, source, target):
+    def slowly(connection, *arguments):
         connection.execute("SELECT pg_sleep(0.3)")
         copied.append(threading.current_thread())
-        copy(connection, source, target)
+        copy(connection, *arguments)
 
     monkeypatch.setattr(cluster, "copy", slowly)
     with ThreadPoolExecutor() as threads:
