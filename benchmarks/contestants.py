@@ -3,6 +3,8 @@
 import contextlib
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +35,8 @@ class Contestant(Protocol):
     @property
     def uri(self) -> str: ...
 
+    def turn(self) -> AbstractContextManager[None]: ...  # holds whatever it needs to know while it is its turn
+
     def snapshot(self) -> None: ...
 
     def prepare(self) -> None: ...  # what is done in the background, before a restore is asked for
@@ -57,33 +61,35 @@ class Ours:
         self._uri = server.uri(made["database"]["physical_name"], made["role"])
         # A spare whatever the size, and room for it.
         self._settings = {"NEON_LOCAL_SPARE_BYTES": 2**50 if spare else 0, "NEON_LOCAL_SPARE_FROM_BYTES": 0}
-        self._snapshot_id = ""
+        self._branch_id = self._snapshot_id = ""
 
     @property
     def uri(self) -> str:
         """As the role that owns the database: the same after a restore."""
         return self._uri
 
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Set how spares are kept, and look up the branch, as the other series has restored over it meanwhile."""
+        self._branch_id = self._branch(default=True)["id"]
+        with override_settings(**self._settings):
+            yield
+
     def snapshot(self) -> None:
         """Ask for one; its operations take no time of their own."""
-        with override_settings(**self._settings):
-            snapshot, _ = snapshots.create(self._project_id, self._branch(default=True)["id"])
+        snapshot, _ = snapshots.create(self._project_id, self._branch_id)
         self._snapshot_id = snapshot["id"]
 
     def prepare(self) -> None:
         """Let the spare be built, as the plane does in the background."""
-        with override_settings(**self._settings):
-            spares.build()
+        spares.build()
 
     def restore(self) -> None:
         """Restore over the default branch, whose place the restored one has taken when this returns."""
-        with override_settings(**self._settings):
-            snapshots.restore(
-                self._project_id,
-                self._snapshot_id,
-                target_branch_id=self._branch(default=True)["id"],
-                finalize=True,
-            )
+        restored, _, _ = snapshots.restore(
+            self._project_id, self._snapshot_id, target_branch_id=self._branch_id, finalize=True
+        )
+        self._branch_id = restored["id"]
 
     def tidy(self) -> None:
         """Delete what was replaced, and the snapshot, and let upkeep drop their databases."""
@@ -123,6 +129,10 @@ class Peer:
     def uri(self) -> str:
         """As the superuser: of these tools none cares for roles."""
         return server.uri(self._database)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Hold nothing."""
+        return contextlib.nullcontext()
 
     def prepare(self) -> None:
         """Do nothing in the background."""

@@ -43,7 +43,6 @@ SECONDS, QUICK_SECONDS = 10.0, 3.0
 ROUNDS, QUICK_ROUNDS = 20, 3
 PAGES_PER_SECOND, PAGE_MS = 450, 20
 OPERATION_SECONDS = (0, 0.3, 1.2, 5)
-SHORT_SECONDS = (0, 0.3, 1.2)  # for starts and advances, of which there are as many
 OVERHEAD_MS = 150
 LOOK_MS = 2000
 PACKAGES = ("django", "granian", "psycopg", "playwright")
@@ -270,9 +269,7 @@ def measure_all(options: argparse.Namespace) -> None:
     rows, jumps = [], []
     rounds = QUICK_ROUNDS if options.quick else ROUNDS
     for seconds in options.seconds:
-        taken = act(seconds, rounds, jump)
-        if seconds in SHORT_SECONDS:
-            taken |= act(seconds, rounds, start_and_advance)
+        taken = act(seconds, rounds, jump) | act(seconds, rounds, start_and_advance)
         for name, actions in taken.items():
             beyond = report.figures([each.beyond for each in actions])
             whole = report.figures([each.milliseconds for each in actions])

@@ -128,11 +128,14 @@ def measure(megabytes: int, rounds: int, rounds_beside: int, *, with_dump: bool)
     measured = [Rounds(contestant) for contestant in contestants]
     for number in range(1 + rounds):
         report.say(f"{label(megabytes)}: round {number} of {rounds}")
-        first = number % len(measured)  # each is first, and each behind another, as often
-        for each in measured[first:] + measured[:first]:
-            each.alone(expected)
-            if number <= rounds_beside:  # the first round is apart there, too
-                each.beside_client(expected)
+        # Each is first as often, and comes behind the one or the other: the disk remembers who was before.
+        first = number // 2 % len(measured)
+        order = measured[first:] + measured[:first]
+        for each in order if number % 2 else reversed(order):
+            with each.contestant.turn():
+                each.alone(expected)
+                if number <= rounds_beside:  # the first round is apart there, too
+                    each.beside_client(expected)
     for contestant in contestants:
         contestant.leave()
     return [each.result(label(megabytes), size) for each in measured]
