@@ -35,7 +35,7 @@ class Contestant(Protocol):
     @property
     def uri(self) -> str: ...
 
-    def turn(self) -> AbstractContextManager[None]: ...  # holds whatever it needs to know while it is its turn
+    def turn(self) -> AbstractContextManager[None]: ...  # what is set and looked up before anything is timed
 
     def snapshot(self) -> None: ...
 
@@ -131,7 +131,7 @@ class Peer:
         return server.uri(self._database)
 
     def turn(self) -> AbstractContextManager[None]:
-        """Hold nothing."""
+        """Set nothing."""
         return contextlib.nullcontext()
 
     def prepare(self) -> None:
@@ -179,7 +179,9 @@ class Dslr(Peer):
         self._operations = operations
 
     def snapshot(self) -> None:
-        """End the sessions, copy."""
+        """Look whether there is one of the name already, as its command does; end the sessions, copy."""
+        with contextlib.suppress(self._operations.SnapshotNotFound):
+            self._operations.delete_snapshot(self._operations.find_snapshot("bench"))
         self._operations.create_snapshot("bench")
 
     def restore(self) -> None:

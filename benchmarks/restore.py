@@ -128,10 +128,10 @@ def measure(megabytes: int, rounds: int, rounds_beside: int, *, with_dump: bool)
     measured = [Rounds(contestant) for contestant in contestants]
     for number in range(1 + rounds):
         report.say(f"{label(megabytes)}: round {number} of {rounds}")
-        # Each is first as often, and comes behind the one or the other: the disk remembers who was before.
-        first = number // 2 % len(measured)
-        order = measured[first:] + measured[:first]
-        for each in order if number % 2 else reversed(order):
+        # Each is first as often. Those behind it come in turns in one order and the other: the disk remembers.
+        first = number % len(measured)
+        others = measured[first + 1 :] + measured[:first]
+        for each in [measured[first], *(others if number % 2 else reversed(others))]:
             with each.contestant.turn():
                 each.alone(expected)
                 if number <= rounds_beside:  # the first round is apart there, too

@@ -10,17 +10,19 @@ from typing import NamedTuple
 from neon.types import Operation
 
 # A look costs one of 700 requests a minute, so they grow apart. Until the end is expected a wait is at most half too
-# long, should operations have become quicker; then, by an eighth of the time in which the end may come or, if that is
-# long, by a 120th of all; and by a twelfth of what they take longer.
+# long, should operations have become quicker. Then it is an eighth of the time in which the end is expected, or a 120th
+# of the whole where that is less, and in the end a twelfth of what they take longer.
 FIRST, FINEST, LAST = 0.05, 0.02, 1.0
 SHARE_BEFORE, SHARE_AT_END, SHARE_OF_ALL, SHARE_AFTER = 2, 8, 120, 12
 # As long as the quickest of the last few took, they will probably take, or a little less.
 REMEMBERED = 5
 AT_LEAST = 0.9
+# A look that found work hardly before another one found none does not say the same of how long it takes.
+APART = FINEST / 2
 
 
 class End(NamedTuple):
-    """When operations will probably end, in seconds after they began: not before the one, and soon after the other."""
+    """When operations end, in seconds after they began: after the one, and by the other."""
 
     earliest: float
     latest: float
@@ -39,18 +41,19 @@ class Looks:
     def expected(self, operations: Iterable[Operation]) -> End:
         """Return when these will probably end; UNKNOWN when none of the kind has been seen.
 
-        If all take as long, they end after the last look that found any of them at work before the quickest had ended.
+        If they are equally long, that is after the last look that found any at work before the quickest had ended.
         """
         with self._lock:
             took = [*self._took.get(_kind(operations), ())]
         if not took:
             return UNKNOWN
-        quickest = min(end.latest for end in took)
-        earliest = max(end.earliest for end in took if end.earliest <= quickest)
-        return End(earliest, max((end.latest for end in took if end.earliest > quickest), default=quickest))
+        quickest = min(took, key=lambda end: end.latest)
+        agreed = quickest.latest - APART
+        earliest = max((end.earliest for end in took if end.earliest <= agreed), default=quickest.earliest)
+        return End(earliest, max((end.latest for end in took if end.earliest > agreed), default=quickest.latest))
 
     def note(self, operations: Iterable[Operation], *, at_work: float, ended: float) -> None:
-        """Remember how long these were seen at work, and after how long they were seen to have ended."""
+        """Remember when the last look began that found these at work, and when the first that found none did."""
         with self._lock:
             self._took[_kind(operations)].append(End(max(at_work, AT_LEAST * ended), ended))
 

@@ -112,16 +112,16 @@ def create(connection: Connection, database: str, owner: str) -> None:
     connection.execute(sql.SQL(statement).format(sql.Identifier(database), sql.Identifier(owner), COPY_SMALL))
 
 
-def strategies(connection: Connection, databases: Iterable[str]) -> dict[str, sql.SQL]:
-    """Return how each of these databases, which must exist, is copied best; it takes a look at all of their files."""
+def sizes(connection: Connection, databases: Iterable[str]) -> dict[str, int]:
+    """Return how many bytes these databases take, which must exist; it is a look at every one of their files."""
     query = "SELECT name, pg_database_size(name) AS bytes FROM unnest(%s::name[]) AS name"
-    found = connection.execute(query, [list(databases)]).fetchall()
-    return {row["name"]: COPY_LARGE if row["bytes"] >= LARGE_BYTES else COPY_SMALL for row in found}
+    return {row["name"]: row["bytes"] for row in connection.execute(query, [list(databases)]).fetchall()}
 
 
-def copy(connection: Connection, source: str, target: str, strategy: sql.SQL) -> None:
-    """Copy a database that accepts no connections to one that accepts none either."""
+def copy(connection: Connection, source: str, target: str, size: int) -> None:
+    """Copy a database of about that many bytes, which accepts no connections, to one that accepts none either."""
     statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {} ALLOW_CONNECTIONS false")
+    strategy = COPY_LARGE if size >= LARGE_BYTES else COPY_SMALL
     connection.execute(statement.format(sql.Identifier(target), sql.Identifier(source), strategy))
 
 

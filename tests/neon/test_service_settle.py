@@ -34,10 +34,16 @@ def test_settle_first_looks_after_a_moment_and_with_one_call_for_all(api, neon, 
     assert time.slept == [0.05]
 
 
-def until(time: wire.Time, seconds: float) -> Callable[[Request], Response]:
-    """Answer that the operation is running until it has run for so long."""
+def until(time: wire.Time, seconds: float, call: float = 0) -> Callable[[Request], Response]:
+    """Answer that the operation is running until it has run for so long; each answer takes a moment."""
     end = time.now + seconds
-    return lambda request: listing("running" if time.now < end else "finished")
+
+    def answer(request: Request) -> Response:
+        answered = listing("running" if time.now < end else "finished")
+        time.now += call
+        return answered
+
+    return answer
 
 
 # A look every 0.05 s up to 0.6 s, then each a twelfth further on up to 12 s, then one a second.
@@ -55,9 +61,9 @@ def test_settle_looks_ever_less_often_and_ends_soon_after_the_operation(api, neo
     assert route.call_count <= most_looks
 
 
-def settle(api, neon, time, seconds: float) -> tuple[int, float]:
+def settle(api, neon, time, seconds: float, call: float = 0) -> tuple[int, float]:
     """Wait for an operation of so many seconds; return how often was looked, and how many seconds too long."""
-    api.get(OPERATIONS).mock(side_effect=until(time, seconds))
+    api.get(OPERATIONS).mock(side_effect=until(time, seconds, call))
     start, slept = time.now, len(time.slept)
     neon.settle(payloads.PROJECT, handed("running"))
     return len(time.slept) - slept, time.now - start - seconds
@@ -80,7 +86,7 @@ def test_settle_looks_seldom_until_the_end_is_expected_and_then_often(api, neon,
     assert too_long <= max(0.02, seconds / 120) + 1e-6
 
 
-@pytest.mark.parametrize(("seconds", "most_looks"), [(0.3, 6), (1.2, 10), (5, 15), (60, 71)])
+@pytest.mark.parametrize(("seconds", "most_looks"), [(0.3, 7), (1.2, 10), (5, 15), (60, 71)])
 def test_settle_narrows_down_when_operations_end_that_always_take_as_long(api, neon, time, seconds, most_looks):
     """The first time it knows nothing, and the second time it knows to a twelfth."""
     for _ in range(2):
@@ -93,14 +99,25 @@ def test_settle_narrows_down_when_operations_end_that_always_take_as_long(api, n
         assert too_long <= 0.02 + 1e-6
 
 
-def test_settle_looks_less_than_five_times_a_second_at_operations_of_changing_length(api, neon, time):
+def test_settle_looks_seldom_at_operations_that_take_one_time_and_another(api, neon, time):
     for seconds in (5, 6, 5.2, 5.9, 5.5):
         settle(api, neon, time, seconds)
 
     looks, too_long = settle(api, neon, time, 5.7)
 
-    assert looks < 5 * 5.7
-    assert too_long <= 5.7 / 12
+    assert looks <= 28
+    assert too_long <= 0.1
+
+
+@pytest.mark.parametrize("call", [0, 0.005])
+@pytest.mark.parametrize(("before", "now"), [(1.2, 0.8), (5, 4.6), (5, 3.1)])
+def test_settle_soon_forgets_what_took_longer_than_operations_take_now(api, neon, time, before, now, call):
+    for seconds in (*[before] * 5, *[now] * 4):
+        settle(api, neon, time, seconds, call)
+
+    _, too_long = settle(api, neon, time, now, call)
+
+    assert too_long <= 0.025 + 3 * call
 
 
 @pytest.mark.parametrize("before", [0.1, 1.2, 60])

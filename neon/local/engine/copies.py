@@ -46,14 +46,14 @@ def copied(
         held.enter_context(leftovers.making(connection, dict.fromkeys(missing, "database")))
         if missing:
             held.enter_context(spares.giving_way(connection))
-        strategies = cluster.strategies(connection, missing.values())
+        sizes = cluster.sizes(connection, missing.values()) if missing else {}
         if live:
-            if cluster.COPY_LARGE in strategies.values():
-                connection.execute("CHECKPOINT")  # what it would have to write while they are closed
+            if any(size >= cluster.LARGE_BYTES for size in sizes.values()):
+                connection.execute("CHECKPOINT")  # or the copy would have to write all that, while they are closed
             held.enter_context(_timed())
         held.enter_context(cluster.closed(connection, live))
         for name, source in missing.items():
-            cluster.copy(connection, source, name, strategies[source])
+            cluster.copy(connection, source, name, sizes[source])
         held.enter_context(cluster.closed(connection, closing()))
         # In a pipeline: what is only to be done is not waited for one by one, while nobody can connect.
         with connection.pipeline(), connection.transaction():
@@ -95,9 +95,9 @@ def own(connection: Connection, branch_id: str) -> None:
         return
     names = [cluster.new_name("db") for _ in shared]
     with leftovers.making(connection, dict.fromkeys(names, "database")), spares.giving_way(connection):
-        strategies = cluster.strategies(connection, [row["physical_name"] for row in shared])
+        sizes = cluster.sizes(connection, [row["physical_name"] for row in shared])
         for row, name in zip(shared, names, strict=True):
-            cluster.copy(connection, row["physical_name"], name, strategies[row["physical_name"]])
+            cluster.copy(connection, row["physical_name"], name, sizes[row["physical_name"]])
         with connection.transaction():
             leftovers.publish(connection, names)
             for row, name in zip(shared, names, strict=True):

@@ -154,8 +154,7 @@ def _build(connection: Connection, database: Row) -> None:
         store.lock(connection, database["physical_name"], wait=True),
         leftovers.making(connection, {name: "database"}),
     ):
-        strategies = cluster.strategies(connection, [database["physical_name"]])
-        cluster.copy(connection, database["physical_name"], name, strategies[database["physical_name"]])
+        cluster.copy(connection, database["physical_name"], name, database["bytes"])
         cluster.shut_public_out(connection, name)
         cluster.warm(connection, name)
         with connection.transaction():

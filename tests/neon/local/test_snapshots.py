@@ -6,7 +6,10 @@ import threading
 import psycopg
 import pytest
 
+from neon.local import cluster
 from tests.neon.local import plane
+
+WRITTEN_UP_TO = "SELECT checkpoint_lsn::text FROM pg_control_checkpoint()"
 
 
 def test_a_snapshot_is_of_the_branch_and_named(project):
@@ -82,6 +85,23 @@ def test_a_failed_copy_opens_the_live_database_again(project, monkeypatch):
     assert project.call("POST", f"/branches/{branch_id}/snapshot").status_code == 507
     assert project.sql("SELECT 1") == [(1,)]
     assert project.did("GET", "/snapshots")["snapshots"] == []
+
+
+@pytest.mark.parametrize(("large_from", "is_written"), [(0, True), (2**40, False)])
+def test_what_a_copy_of_files_would_have_to_write_is_written_before_connections_are_refused(
+    project, monkeypatch, large_from, is_written
+):
+    def close(*arguments):
+        written.append(plane.memory(WRITTEN_UP_TO))
+        return real(*arguments)
+
+    real = cluster.closed
+    monkeypatch.setattr(cluster, "closed", close)
+    monkeypatch.setattr(cluster, "LARGE_BYTES", large_from)
+    project.sql("CREATE TABLE t (n int)")
+    written = [plane.memory(WRITTEN_UP_TO)]
+    project.snapshot()
+    assert (written[0] != written[1]) is is_written
 
 
 def test_a_replaced_branch_can_be_snapshotted_with_its_properties(project):
