@@ -36,9 +36,9 @@ class Result:
     """What one contestant needs at one size: milliseconds by measure, and bytes."""
 
     size: str
-    bytes: int
     contestant: str
     milliseconds: dict[str, Figures]
+    bytes: int  # of its database alone
     kept: int  # between snapshot and restore: database, snapshot, spare
     kept_after: int  # after the restore, until what it replaced has been dropped
     refused: int  # attempts that failed because a client was at work
@@ -50,7 +50,7 @@ class Rounds:
     def __init__(self, contestant: Contestant) -> None:
         self.contestant = contestant
         self.milliseconds: dict[str, list[float]] = defaultdict(list)
-        self.bytes: dict[str, int] = defaultdict(int)
+        self.bytes: dict[str, int] = defaultdict(int, bytes=contestant.bytes())
         self.refused = 0
 
     def alone(self, expected: content.Content) -> None:
@@ -79,10 +79,10 @@ class Rounds:
         self._check(expected)
         one.tidy()
 
-    def result(self, size: str, expected_bytes: int) -> Result:
+    def result(self, size: str) -> Result:
         """Sum up."""
         milliseconds = {measure: report.figures(self.milliseconds[measure]) for measure in MEASURES}
-        return Result(size, expected_bytes, self.contestant.name, milliseconds, **self.bytes, refused=self.refused)
+        return Result(size, self.contestant.name, milliseconds, **self.bytes, refused=self.refused)
 
     def _time(self, measure: str, work: Callable[[], None]) -> None:
         begun = time.perf_counter()
@@ -118,13 +118,12 @@ class Rounds:
 def measure(megabytes: int, rounds: int, rounds_beside: int, *, with_dump: bool) -> list[Result]:
     """Measure all at one size; one after the other in every round, so that the machine's moods meet all alike."""
     made = projects.create("bench")
-    source = made["database"]["physical_name"]
-    ours = Ours(made, spare=True)
-    content.fill(ours.uri, megabytes)
-    expected, size = content.look(ours.uri), server.size(f"^{source}$")
+    contestants: list[Contestant] = [Ours(made, spare=True), Dslr(), Ours(made, spare=False), Createdb()]
+    contestants += [Dump()] if with_dump else []
+    for uri in dict.fromkeys(each.uri for each in contestants):
+        content.fill(uri, megabytes)
+    expected = content.look(contestants[0].uri)
     server.settle()
-    contestants: list[Contestant] = [ours, Dslr(source), Ours(made, spare=False), Createdb(source)]
-    contestants += [Dump(source)] if with_dump else []
     measured = [Rounds(contestant) for contestant in contestants]
     for number in range(1 + rounds):
         report.say(f"{label(megabytes)}: round {number} of {rounds}")
@@ -138,7 +137,7 @@ def measure(megabytes: int, rounds: int, rounds_beside: int, *, with_dump: bool)
                     each.beside_client(expected)
     for contestant in contestants:
         contestant.leave()
-    return [each.result(label(megabytes), size) for each in measured]
+    return [each.result(label(megabytes)) for each in measured]
 
 
 def nonsense(results: Sequence[Result]) -> list[str]:

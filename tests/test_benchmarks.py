@@ -11,8 +11,7 @@ from benchmarks.restore import RESTORE, Result, nonsense
 
 def result(contestant, milliseconds, kept, size=100):
     figures = {RESTORE: report.figures([milliseconds])}
-    size_of = size * MEGABYTE
-    return Result(f"{size} MB", size_of, contestant, figures, kept * MEGABYTE, kept_after=0, refused=0)
+    return Result(f"{size} MB", contestant, figures, size * MEGABYTE, kept * MEGABYTE, kept_after=0, refused=0)
 
 
 def test_the_first_round_is_apart():

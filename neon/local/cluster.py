@@ -106,10 +106,11 @@ def let_in(connection: Connection, role: str, password: str, *, login: bool = Tr
     )
 
 
-def create(connection: Connection, database: str, owner: str) -> None:
-    """Make an empty database that accepts no connections yet."""
-    statement = "CREATE DATABASE {} OWNER {} TEMPLATE template0 STRATEGY {} ENCODING 'UTF8' ALLOW_CONNECTIONS false"
-    connection.execute(sql.SQL(statement).format(sql.Identifier(database), sql.Identifier(owner), COPY_SMALL))
+def create(connection: Connection, database: str, owner: str, template: str) -> None:
+    """Make an empty database, a copy of a template, that accepts no connections yet."""
+    statement = "CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY {} ENCODING 'UTF8' ALLOW_CONNECTIONS false"
+    names = map(sql.Identifier, (database, owner, template))
+    connection.execute(sql.SQL(statement).format(*names, COPY_SMALL))
 
 
 def sizes(connection: Connection, databases: Iterable[str]) -> dict[str, int]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from neon.local import cluster, store
 from neon.local.cluster import Connection
-from neon.local.engine import copies, leftovers, operations, roles
+from neon.local.engine import copies, leftovers, operations, roles, template
 from neon.local.engine.access import changing, looking
 from neon.local.errors import Conflict, NotFound
 
@@ -31,7 +31,7 @@ def create(project_id: str, branch_id: str, name: str, owner_name: str) -> tuple
         owner = roles.find(connection, project_id, branch_id, owner_name)
         _check_name(connection, branch_id, name)
         with leftovers.making(connection, {physical: "database"}):
-            cluster.create(connection, physical, owner["physical_name"])
+            cluster.create(connection, physical, owner["physical_name"], template.name(connection))
             with connection.transaction():
                 leftovers.publish(connection, [physical])
                 cluster.shut_public_out(connection, physical)

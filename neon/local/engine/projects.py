@@ -6,7 +6,7 @@ from django.conf import settings
 
 from neon.local import cluster, passwords, store
 from neon.local.cluster import Connection
-from neon.local.engine import endpoints, leftovers, operations, restores
+from neon.local.engine import endpoints, leftovers, operations, restores, template
 from neon.local.engine.access import changing, looking
 from neon.local.errors import Locked, Unprocessable
 from neon.local.ids import new_id
@@ -27,7 +27,7 @@ def create(name: str = "", *, branch: str = "", database: str = "", role: str = 
     making = {physical_role: "role", physical_database: "database"}
     with store.connection() as connection, operations.beginning(connection), leftovers.making(connection, making):
         cluster.create_role(connection, physical_role, password)
-        cluster.create(connection, physical_database, physical_role)
+        cluster.create(connection, physical_database, physical_role, template.name(connection))
         with connection.transaction():
             leftovers.publish(connection, list(making))
             cluster.shut_public_out(connection, physical_database)

@@ -79,6 +79,7 @@ def names_in_memory():
     query = (
         "SELECT physical_name FROM databases UNION SELECT physical_name FROM roles"
         " UNION SELECT physical_name FROM spares UNION SELECT physical_name FROM leftovers"
+        " UNION SELECT physical_name FROM templates"
     )
     return {row["physical_name"] for row in memory(query)}
 
