@@ -8,11 +8,12 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, TupleRow
 
 from neon.local import postgres
 from neon.local.errors import Locked
@@ -29,7 +30,7 @@ COPY_SMALL, COPY_LARGE = sql.SQL("WAL_LOG"), sql.SQL("FILE_COPY")
 SHORTLY = sql.SQL("SET LOCAL synchronous_commit = off; ")
 CLOSE_SECONDS = 5.0
 CLOSE_LOOK_SECONDS = 0.0005
-WARM_SECONDS = 5
+CONNECT_SECONDS = 5
 
 # Also of databases that accept no connections: the catalog of dependencies on roles is the cluster's.
 DEPENDENTS = """
@@ -140,7 +141,13 @@ def opened(connection: Connection, database: str) -> Iterator[None]:
 def warm(connection: Connection, database: str) -> None:
     """Connect to a closed database once: what a session works out of its catalogs is kept in a file for all others."""
     with opened(connection, database), contextlib.suppress(psycopg.OperationalError):  # it is a copy without that, too
-        psycopg.connect(**postgres.server().address(), dbname=database, connect_timeout=WARM_SECONDS).close()
+        session(database).close()
+
+
+def session(database: str) -> psycopg.Connection[TupleRow]:
+    """Connect to a database as the superuser, in autocommit mode."""
+    where: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, **postgres.server().address(), "dbname": database}
+    return psycopg.connect(**where, autocommit=True)
 
 
 def shut_public_out(connection: Connection, database: str) -> None:

@@ -1,49 +1,74 @@
 """What new databases are copies of: template0, but for what each copy of a copy would have to copy in vain.
 
-Postgres' own tables come with dead rows, and with maps of free space and of visible rows, which are a quarter of all
-files. To copy a small database takes the time of its files, and what nobody changes in it has no use for these.
+Postgres' own tables come with the room that rows have left, and with maps of that and of visible rows, which are a
+quarter of all files. To copy a small database takes the time of its files. A template that has been dropped, by hand,
+say, after template0 was changed, is made anew.
 """
 
+import logging
 from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 
-from neon.local import cluster, postgres, store
+from neon.local import cluster, store
 from neon.local.cluster import Connection
 from neon.local.engine import leftovers
 
+logger = logging.getLogger(__name__)
+
 LOCK = "template"
-KNOWN: LiteralString = "SELECT physical_name FROM templates JOIN pg_database ON datname = physical_name"
-# Not what the whole cluster shares: nobody could log in meanwhile.
-TABLES = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND NOT relisshared ORDER BY oid"
+PLAIN = "template0"
+# Postgres refuses to copy one whose texts may be in another order since its libraries were changed.
+KNOWN: LiteralString = """
+SELECT physical_name FROM templates JOIN pg_database d ON datname = physical_name
+WHERE datcollversion IS NOT DISTINCT FROM pg_database_collation_actual_version(d.oid)
+"""
+# Not what the whole cluster shares, or nobody could log in meanwhile. Last come the tables that say what there is: to
+# write another one anew leaves dead rows in them, for good if somebody's transaction is open just then.
+TABLES = """
+SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+WHERE relkind = 'r' AND NOT relisshared ORDER BY c.oid DESC
+"""
+LEAVE: LiteralString = """
+WITH gone AS (DELETE FROM templates RETURNING physical_name)
+INSERT INTO leftovers (physical_name, kind) SELECT physical_name, 'database' FROM gone
+"""
 
 
 def name(connection: Connection) -> str:
-    """Return the name of the template in the cluster, which is made when there is none."""
+    """Return the name of the template in the cluster, which is made when there is none that will do."""
     if known := connection.execute(KNOWN).fetchone():
         return str(known["physical_name"])
     with store.lock(connection, LOCK, wait=True):
-        known = connection.execute(KNOWN).fetchone()  # unless somebody has just made it
-        return str(known["physical_name"]) if known else _make(connection)
+        if known := connection.execute(KNOWN).fetchone():  # somebody has just made it
+            return str(known["physical_name"])
+        try:
+            return _make(connection)
+        except psycopg.OperationalError:
+            if connection.closed:
+                raise
+            logger.exception("The template could not be made; the next database tries again.")
+            return PLAIN
 
 
 def _make(connection: Connection) -> str:
     made = cluster.new_name("db")
     with leftovers.making(connection, {made: "database"}):
-        cluster.create(connection, made, connection.info.user, "template0")
+        cluster.create(connection, made, connection.info.user, PLAIN)
         cluster.shut_public_out(connection, made)
         with cluster.opened(connection, made):
             _rewrite(made)
         with connection.transaction():
             leftovers.publish(connection, [made])
-            connection.execute("DELETE FROM templates")  # of one that somebody has dropped
+            connection.execute(LEAVE)
             connection.execute("INSERT INTO templates (physical_name) VALUES (%s)", [made])
     return made
 
 
 def _rewrite(database: str) -> None:
     """Write all tables anew, which leaves what is not needed behind."""
-    with psycopg.connect(**postgres.server().address(), dbname=database, autocommit=True) as inside:
-        tables = [sql.SQL(table) for (table,) in inside.execute(TABLES)]
+    with cluster.session(database) as inside:
+        inside.execute("SET statement_timeout = 0")
+        tables = [sql.Identifier(*names) for names in inside.execute(TABLES)]
         inside.execute(sql.SQL("VACUUM (FULL, FREEZE) {}").format(sql.SQL(", ").join(tables)))

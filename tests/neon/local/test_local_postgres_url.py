@@ -7,6 +7,7 @@ from django.db import connection
 from psycopg import sql
 
 from neon.local import given, postgres, server, store
+from neon.local.engine import spares
 from neon.local.postgres import EmbeddedPostgres, PostgresError
 from tests.neon.local import plane
 
@@ -59,6 +60,14 @@ def test_projects_are_made_snapshot_and_restored_there(lent, http):
         project.sql("DROP TABLE kept")
         project.restore(snapshot)
         assert project.sql("TABLE kept") == [(1,)]
+
+
+def test_template_and_spares_are_made_there(lent, http, settings):
+    settings.NEON_LOCAL_SPARE_FROM_BYTES, settings.NEON_LOCAL_SPARE_BYTES = 0, 2**30
+    with plane.project(http) as project:
+        project.snapshot()
+        assert spares.build()
+        assert len(plane.memory("SELECT FROM spares")) == len(plane.memory("SELECT FROM templates")) == 1
 
 
 def test_the_meta_database_stays_on_the_embedded_server(lent, django_db_blocker):
