@@ -32,7 +32,8 @@ SELECT b.*, EXISTS (
            SELECT FROM operations o WHERE o.branch_id = b.id AND o.finish_at > clock_timestamp()
            AND o.action IN ('create_branch', 'create_timeline')
        ) AS is_init,
-       EXISTS (SELECT FROM branches r WHERE r.restored_as = b.id AND r.finalize_as = 'reset') AS is_resetting
+       EXISTS (SELECT FROM branches r WHERE r.restored_as = b.id AND r.finalize_as = 'reset') AS is_resetting,
+       EXISTS (SELECT FROM endpoints e WHERE e.branch_id = b.id) AS is_served
 FROM branches b
 WHERE b.project_id = %s AND (b.finalize_as IS DISTINCT FROM 'reset' OR b.restored_as IS NULL)
 """

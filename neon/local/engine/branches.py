@@ -69,8 +69,7 @@ def create(
             raise Unprocessable(PROTECTED)
         check_name(connection, project_id, name)
         sources = store.databases_of_branch(connection, parent["id"])
-        served = store.endpoint_of(connection, parent["id"]) is not None
-        with copies.copied(connection, sources, served=served) as made:
+        with copies.copied(connection, sources, served=parent["is_served"]) as made:
             connection.execute(
                 "INSERT INTO branches (id, project_id, name, parent_id, based_on, protected, expires_at)"
                 " VALUES (%s, %s, %s, %s, %s, %s, %s)",
@@ -172,8 +171,7 @@ def restore(
             raise Unprocessable("preserve_under_name is required: the branch has children")
         side_id = new_id("br-")
         sources = store.databases_of_branch(connection, source["id"])
-        served = store.endpoint_of(connection, source["id"]) is not None
-        with copies.copied(connection, sources, served=served) as made:
+        with copies.copied(connection, sources, served=source["is_served"]) as made:
             actions = [("suspend_compute", branch_id, None), ("create_branch", branch_id, None)]
             begun = operations.begin(connection, project_id, actions)
             connection.execute(

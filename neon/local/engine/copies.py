@@ -57,8 +57,10 @@ def copied(
         held.enter_context(cluster.closed(connection, closing()))
         # In a pipeline: what is only to be done is not waited for one by one, while nobody can connect.
         with connection.pipeline(), connection.transaction():
-            leftovers.publish(connection, [*missing])
-            spares.publish(connection, [name for name in ready if name])
+            if missing:
+                leftovers.publish(connection, [*missing])
+            if taken := [name for name in ready if name]:
+                spares.publish(connection, taken)
             for name in names:
                 cluster.shut_public_out(connection, name)
             # A database that nobody serves has lost its own properties; its row has kept them.

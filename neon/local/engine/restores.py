@@ -95,11 +95,9 @@ def take_place(connection: Connection, branch: Row, target: Row) -> None:
 
     In one transaction, with whatever the caller records: a kill leaves the old world or the new one.
     """
-    # A target without an endpoint was open to nobody, and what takes its place stays so.
-    is_served = store.endpoint_of(connection, target["id"]) is not None
     for row in connection.execute(SERVED, [[branch["id"], target["id"]]]).fetchall():
         copies.retire(connection, row)
-    if is_served:
+    if target["is_served"]:  # else it was open to nobody, and what takes its place stays so
         _exchange_names(connection, target, branch)
     if branch["finalize_as"] == "reset":
         _reset(connection, target, branch)
@@ -107,7 +105,7 @@ def take_place(connection: Connection, branch: Row, target: Row) -> None:
     else:
         _replace(connection, target, branch)
         following = branch
-    if is_served:
+    if target["is_served"]:
         copies.open_branch(connection, following)
 
 

@@ -39,7 +39,7 @@ def create(
         if slug and connection.execute(SNAPSHOTS + " AND slug = %s", [project_id, slug]).fetchone():
             raise Conflict("snapshot with the provided slug already exists")
         sources = store.databases_of_branch(connection, branch_id)
-        served = store.endpoint_of(connection, branch_id) is not None
+        served = branch["is_served"]
         making = copies.copied(connection, sources, served=True) if served else copies.shared(connection, sources)
         with making as made:
             actions = [("create_branch", hidden_id, None), ("timeline_archive", hidden_id, None)]
