@@ -267,8 +267,12 @@ def drop_role(connection: Connection, role: str) -> None:
 
 
 def rename(connection: Connection, database: str, name: str) -> None:
-    """Rename a database that accepts no connections; may be part of a transaction.
+    """Rename a database that accepts no connections, whatever its owner says meanwhile; may be part of a transaction.
 
     ALTER DATABASE would wait a tenth of a second for anyone who is just being refused, while all the others wait, too.
+    What it locks out besides, its owner's DROP DATABASE, a comment locks out as well. Whoever has come in all the same
+    is to be thrown out afterwards.
     """
-    connection.execute("UPDATE pg_database SET datname = %s WHERE datname = %s", [name, database])
+    connection.execute(sql.SQL("COMMENT ON DATABASE {} IS NULL").format(sql.Identifier(database)))
+    query = "UPDATE pg_database SET datname = %s, datallowconn = false WHERE datname = %s"
+    connection.execute(query, [name, database])

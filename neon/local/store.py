@@ -4,7 +4,7 @@ import atexit
 import functools
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, LiteralString
@@ -26,7 +26,8 @@ PREPARE_AFTER, PREPARED = 1, 1000
 # What a project's role has locked is not waited for without end: the others of the cluster wait behind us.
 LOCK_SECONDS = 2
 
-# A branch is in the making, or being reset, while an operation says so. What a reset prepares is nobody's business.
+# A branch is in the making, or being reset, while an operation says so, and served while it has an endpoint. What a
+# reset prepares is nobody's business.
 BRANCHES: LiteralString = """
 SELECT b.*, EXISTS (
            SELECT FROM operations o WHERE o.branch_id = b.id AND o.finish_at > clock_timestamp()
@@ -206,6 +207,16 @@ def served_of_branch(connection: Connection, branch_id: str) -> list[str]:
     rows = connection.execute(
         "SELECT physical_name FROM databases d JOIN endpoints USING (branch_id) WHERE branch_id = %s ORDER BY d.id",
         [branch_id],
+    )
+    return [row["physical_name"] for row in rows]
+
+
+def unserved_of_branches(connection: Connection, branch_ids: Sequence[str]) -> list[str]:
+    """Return the physical names of the databases of those of the branches that no endpoint serves."""
+    rows = connection.execute(
+        "SELECT physical_name FROM databases d WHERE branch_id = ANY(%s)"
+        " AND NOT EXISTS (SELECT FROM endpoints e WHERE e.branch_id = d.branch_id)",
+        [list(branch_ids)],
     )
     return [row["physical_name"] for row in rows]
 

@@ -88,6 +88,7 @@ def _finish(connection: Connection, branch: Row) -> None:
     with cluster.closed(connection, live), connection.pipeline(), connection.transaction():
         take_place(connection, branch, target)
         operations.prolong(connection, branch["project_id"], branch["finalize_at"])
+    leave_nobody_in(connection, branch, target)
 
 
 def take_place(connection: Connection, branch: Row, target: Row) -> None:
@@ -107,6 +108,11 @@ def take_place(connection: Connection, branch: Row, target: Row) -> None:
         following = branch
     if target["is_served"]:
         copies.open_branch(connection, following)
+
+
+def leave_nobody_in(connection: Connection, *branches: Row) -> None:
+    """End the sessions in what has been replaced: its owner may have opened it for a moment, until it was renamed."""
+    cluster.end_sessions(connection, store.unserved_of_branches(connection, [branch["id"] for branch in branches]))
 
 
 def _exchange_names(connection: Connection, target: Row, branch: Row) -> None:

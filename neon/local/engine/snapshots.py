@@ -134,7 +134,9 @@ def restore(
                 restores.fail(connection, branch_id, begun)
             elif not at_once:
                 restores.schedule(connection, branch_id, begun)
-        if not (at_once or operations.fail_at(begun)):  # else it goes with the next look, and the answer still has it
+        if at_once:
+            restores.leave_nobody_in(connection, branch, target)
+        elif not operations.fail_at(begun):  # else it goes with the next look, and the answer still has it
             restores.finish_due(connection, project_id)
         endpoint = store.endpoint_of(connection, branch_id) or served
         return store.branch(connection, project_id, branch_id), [endpoint] if endpoint else [], begun

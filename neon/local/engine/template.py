@@ -14,6 +14,7 @@ from psycopg import sql
 from neon.local import cluster, store
 from neon.local.cluster import Connection
 from neon.local.engine import leftovers
+from neon.local.errors import Locked
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,8 @@ PLAIN = "template0"
 # Postgres refuses to copy one whose texts may be in another order since its libraries were changed.
 KNOWN: LiteralString = """
 SELECT physical_name FROM templates JOIN pg_database d ON datname = physical_name
-WHERE datcollversion IS NOT DISTINCT FROM pg_database_collation_actual_version(d.oid)
+WHERE datcollversion IS NOT DISTINCT FROM
+      CASE WHEN datname = physical_name THEN pg_database_collation_actual_version(d.oid) END -- others may go meanwhile
 """
 # Not what the whole cluster shares, or nobody could log in meanwhile. Last come the tables that say what there is: to
 # write another one anew leaves dead rows in them, for good if somebody's transaction is open just then.
@@ -45,7 +47,7 @@ def name(connection: Connection) -> str:
             return str(known["physical_name"])
         try:
             return _make(connection)
-        except psycopg.OperationalError:
+        except (Locked, psycopg.OperationalError):
             if connection.closed:
                 raise
             logger.exception("The template could not be made; the next database tries again.")
