@@ -17,8 +17,6 @@ SHARE_BEFORE, SHARE_AT_END, SHARE_OF_ALL, SHARE_AFTER = 2, 8, 120, 12
 # As long as the quickest of the last few took, they will probably take, or a little less.
 REMEMBERED = 5
 AT_LEAST = 0.9
-# A look that found work hardly before another one found none does not say the same of how long it takes.
-APART = FINEST / 2
 
 
 class End(NamedTuple):
@@ -39,21 +37,13 @@ class Looks:
         self._took: defaultdict[str, deque[End]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
 
     def expected(self, operations: Iterable[Operation]) -> End:
-        """Return when these will probably end; UNKNOWN when none of the kind has been seen.
-
-        If they are equally long, that is after the last look that found any at work before the quickest had ended.
-        """
+        """Return when these will probably end, as the last few of their kind did; UNKNOWN when there were none."""
         with self._lock:
             took = [*self._took.get(_kind(operations), ())]
-        if not took:
-            return UNKNOWN
-        quickest = min(took, key=lambda end: end.latest)
-        agreed = quickest.latest - APART
-        earliest = max((end.earliest for end in took if end.earliest <= agreed), default=quickest.earliest)
-        return End(earliest, max((end.latest for end in took if end.earliest > agreed), default=quickest.latest))
+        return End(min(end.earliest for end in took), max(end.latest for end in took)) if took else UNKNOWN
 
     def note(self, operations: Iterable[Operation], *, at_work: float, ended: float) -> None:
-        """Remember when the last look began that found these at work, and when the first that found none did."""
+        """Remember how long these were seen at work, and after how long they were seen to have ended."""
         with self._lock:
             self._took[_kind(operations)].append(End(max(at_work, AT_LEAST * ended), ended))
 

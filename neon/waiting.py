@@ -74,7 +74,7 @@ class Waiting:
                 now = self.clock()
                 if not pending:
                     if operations and looked:
-                        self.looks.note(operations, at_work=at_work, ended=looked)
+                        self.looks.note(operations, at_work=at_work, ended=now - start)
                     return
                 at_work = looked
                 if now >= until:

@@ -309,7 +309,7 @@ def test_a_half_made_local_database_is_dropped(db, only_ours):
     name = cluster.new_name("db")
     with store.connection() as connection:
         connection.execute("INSERT INTO leftovers VALUES (%s, 'database', now() - interval '1 hour')", [name])
-        cluster.create(connection, name, "postgres")
+        cluster.create(connection, name, "postgres", "template0")
     assert mended(r"A local database that nothing refers to has not been dropped\.")
     assert name not in plane.names_in_cluster()
 
