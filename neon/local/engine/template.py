@@ -32,26 +32,25 @@ TABLES = """
 SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind = 'r' AND NOT relisshared ORDER BY c.oid DESC
 """
-LEAVE: LiteralString = """
-WITH gone AS (DELETE FROM templates RETURNING physical_name)
-INSERT INTO leftovers (physical_name, kind) SELECT physical_name, 'database' FROM gone
-"""
 
 
 def name(connection: Connection) -> str:
     """Return the name of the template in the cluster, which is made when there is none that will do."""
-    if known := connection.execute(KNOWN).fetchone():
-        return str(known["physical_name"])
+    if known := _known(connection):
+        return known
     with store.lock(connection, LOCK, wait=True):
-        if known := connection.execute(KNOWN).fetchone():  # somebody has just made it
-            return str(known["physical_name"])
         try:
-            return _make(connection)
+            return _known(connection) or _make(connection)  # somebody may just have made it
         except (Locked, psycopg.OperationalError):
             if connection.closed:
                 raise
             logger.exception("The template could not be made; the next database tries again.")
             return PLAIN
+
+
+def _known(connection: Connection) -> str | None:
+    row = connection.execute(KNOWN).fetchone()
+    return row["physical_name"] if row else None
 
 
 def _make(connection: Connection) -> str:
@@ -63,7 +62,8 @@ def _make(connection: Connection) -> str:
             _rewrite(made)
         with connection.transaction():
             leftovers.publish(connection, [made])
-            connection.execute(LEAVE)
+            leftovers.leave(connection, "SELECT physical_name, 'database' FROM templates")
+            connection.execute("DELETE FROM templates")
             connection.execute("INSERT INTO templates (physical_name) VALUES (%s)", [made])
     return made
 

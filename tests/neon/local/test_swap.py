@@ -8,7 +8,7 @@ from contextlib import suppress
 import psycopg
 import pytest
 
-from neon.local import cluster
+from neon.local import cluster, store
 from neon.local.engine import restores
 from tests.neon.local import plane
 
@@ -27,12 +27,8 @@ def changed(project):
 
 def said_in(name):
     """Return what the table says in a closed database."""
-    with plane.superuser("postgres") as connection:
-        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-        with plane.superuser(name) as inside:
-            found = inside.execute("SELECT said FROM t").fetchall()
-        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-    return found
+    with store.connection() as connection, cluster.opened(connection, name), plane.superuser(name) as inside:
+        return inside.execute("SELECT said FROM t").fetchall()
 
 
 def test_a_drop_by_the_owner_meanwhile_destroys_nothing_that_is_kept(changed, monkeypatch):
