@@ -294,3 +294,6 @@ def _prepare(where: Address) -> None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         for (name,) in connection.execute(OPEN_TO_PUBLIC, [shared]).fetchall():
             connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+        # It takes its part of the shared memory when it is first loaded; whoever filled the table of locks left none.
+        with contextlib.suppress(psycopg.errors.UndefinedFile):
+            connection.execute("LOAD 'vector'")

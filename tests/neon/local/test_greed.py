@@ -26,6 +26,8 @@ def test_whoever_fills_the_table_of_locks_is_ended_and_the_others_get_in_again(p
             except psycopg.OperationalError:
                 assert time.monotonic() < deadline
         other.snapshot()
+    with plane.superuser(other.parameters["database"]) as superuser:
+        superuser.execute("CREATE EXTENSION vector")
 
 
 def test_locks_are_counted_for_all_sessions_of_a_role_and_honest_use_is_left_alone(project, other):
