@@ -3,7 +3,7 @@
 It is kept when a live database is retired, and put on again when one is revived.
 """
 
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import sql
 from psycopg.rows import DictRow
@@ -13,7 +13,7 @@ from neon.local import cluster
 from neon.local.cluster import Connection
 
 # Grantees are kept by name: the roles of a project outlive its databases. "" stands for PUBLIC.
-PROPERTIES = """
+PROPERTIES: LiteralString = """
 SELECT d.datconnlimit AS connection_limit,
        shobj_description(d.oid, 'pg_database') AS comment,
        coalesce((

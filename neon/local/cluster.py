@@ -8,11 +8,10 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
-from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, TupleRow
 
 from neon.local import postgres
@@ -41,14 +40,16 @@ END_SESSIONS_OF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s AND datname = ANY(%s)
 """
 # Whoever may have changed the row of a database or of a role, in a transaction that is left open.
-END_WRITERS = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+END_WRITERS: LiteralString = """
+PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE backend_xid IS NOT NULL AND usename <> current_user AND usesysid IN (
-    SELECT oid FROM pg_roles WHERE rolname = %(name)s
-    UNION ALL SELECT datdba FROM pg_database WHERE datname = %(name)s
-    UNION ALL SELECT a.grantee FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = %(name)s
+    SELECT oid FROM pg_roles WHERE rolname = {name}
+    UNION ALL SELECT datdba FROM pg_database WHERE datname = {name}
+    UNION ALL SELECT a.grantee FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = {name}
 )
 """
+# By the server itself: a savepoint of ours would have to be waited for.
+CHANGE = "BEGIN {change}; EXCEPTION WHEN lock_not_available THEN {end_writers}; {change}; END"
 # A session that is just starting holds a lock on its database before it shows up among the activity: look there first.
 END_SESSIONS = """
 WITH wanted AS (SELECT oid FROM pg_database WHERE datname = ANY(%(databases)s))
@@ -63,13 +64,8 @@ SELECT pg_terminate_backend(pid) FROM (
 
 def change(connection: Connection, name: str, statement: sql.Composed) -> None:
     """Change a database or a role; a project's transaction that holds its row, and is left open, is ended."""
-    alone = connection.info.transaction_status == TransactionStatus.IDLE and not connection.info.pipeline_status
-    try:
-        with contextlib.nullcontext() if alone else connection.transaction():
-            execute(connection, statement)
-    except psycopg.errors.LockNotAvailable:
-        connection.execute(END_WRITERS, {"name": name})
-        execute(connection, statement)
+    end_writers = sql.SQL(END_WRITERS).format(name=sql.Literal(name))
+    _do(connection, sql.SQL(CHANGE).format(change=statement, end_writers=end_writers))
 
 
 def execute(connection: Connection, statement: sql.Composed) -> None:
@@ -77,7 +73,35 @@ def execute(connection: Connection, statement: sql.Composed) -> None:
 
     Nothing of that can be wrong afterwards. It is the plane's own tables that it is about.
     """
-    connection.execute(sql.SQL("DO {}").format(sql.Literal(f"BEGIN {statement.as_string(connection)}; END")))
+    _do(connection, sql.SQL("BEGIN {}; END").format(statement))
+
+
+def _do(connection: Connection, block: sql.Composed) -> None:
+    connection.execute(sql.SQL("DO {}").format(sql.Literal(block.as_string(connection))))
+
+
+@contextlib.contextmanager
+def behind(connection: Connection, statements: Iterable[sql.Composed]) -> Iterator[None]:
+    """Make the block a transaction that is sent right behind statements which cannot be part of one.
+
+    Nothing is waited for but what the block asks for, and the server comes to it only if all of them have succeeded.
+    Their failure is raised where the block first asks for something, or else at its end.
+    """
+    try:
+        # Not psycopg's own transaction, which would wait for them. The first that fails has those behind it skipped.
+        with connection.pipeline():
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute("BEGIN")
+            yield
+            connection.execute("COMMIT")
+    except BaseException:
+        if not connection.closed:  # else it has gone with the session, and why that ended is what counts
+            connection.rollback()
+            # At a rollback psycopg forgets what it has prepared, and some of that it only believes to have.
+            with connection.transaction(force_rollback=True):
+                pass
+        raise
 
 
 def new_name(prefix: str) -> str:
@@ -120,11 +144,16 @@ def sizes(connection: Connection, databases: Iterable[str]) -> dict[str, int]:
     return {row["name"]: row["bytes"] for row in connection.execute(query, [list(databases)]).fetchall()}
 
 
-def copy(connection: Connection, source: str, target: str, size: int) -> None:
-    """Copy a database of about that many bytes, which accepts no connections, to one that accepts none either."""
+def copying(source: str, target: str, size: int) -> sql.Composed:
+    """Return what copies a database of about that many bytes to a new one; neither accepts any connections."""
     statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {} ALLOW_CONNECTIONS false")
     strategy = COPY_LARGE if size >= LARGE_BYTES else COPY_SMALL
-    connection.execute(statement.format(sql.Identifier(target), sql.Identifier(source), strategy))
+    return statement.format(sql.Identifier(target), sql.Identifier(source), strategy)
+
+
+def copy(connection: Connection, source: str, target: str, size: int) -> None:
+    """Copy a database of about that many bytes to a new one; neither accepts any connections."""
+    connection.execute(copying(source, target, size))
 
 
 @contextlib.contextmanager

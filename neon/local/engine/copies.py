@@ -24,17 +24,24 @@ SHARED: LiteralString = """
 SELECT * FROM databases d WHERE branch_id = %s
 AND EXISTS (SELECT FROM databases o WHERE o.physical_name = d.physical_name AND o.id <> d.id)
 """
+# A database that nobody serves has lost its own properties; its row has kept them.
+RECORD: LiteralString = f"""
+INSERT INTO databases (branch_id, snapshot_id, name, owner_name, physical_name, properties)
+SELECT nullif(%s, ''), nullif(%s, ''), %s, %s, %s,
+       coalesce((SELECT to_jsonb(own) FROM ({belongings.PROPERTIES}) AS own), %s)
+"""  # noqa: S608 - a constant
 
 
 @contextmanager
 def copied(
-    connection: Connection, sources: Sequence[Row], *, served: bool, closing: Callable[[], Sequence[str]] = tuple
+    connection: Connection, sources: Sequence[Row], *, served: bool, closing: Callable[[], Sequence[str]] | None = None
 ) -> Iterator[list[Row]]:
     """Copy databases to new ones that are closed and the plane's own, and lend the rows that describe these.
 
-    The block is the transaction in which the caller records what they are. Sources that are *served* accept no
-    connections until its end; others accept none anyway. *closing* names the live databases, as they are when all is
-    copied, that accept none during the block, which opens what follows them.
+    The block is the transaction in which the caller records what they are. It is sent behind the copies: they are
+    waited for where it asks for something. Sources that are *served* accept no connections until its end; others accept
+    none anyway. *closing* names the live databases, as they are when all is copied, that accept none during the block,
+    which opens what follows them.
     """
     live = [row["physical_name"] for row in sources] if served else []
     with ExitStack() as held:
@@ -43,8 +50,8 @@ def copied(
         missing = {
             name: row["physical_name"] for name, row, spare in zip(names, sources, ready, strict=True) if not spare
         }
-        held.enter_context(leftovers.making(connection, dict.fromkeys(missing, "database")))
         if missing:
+            held.enter_context(leftovers.making(connection, dict.fromkeys(missing, "database")))
             held.enter_context(spares.giving_way(connection))
         sizes = cluster.sizes(connection, missing.values()) if missing else {}
         if live:
@@ -52,26 +59,24 @@ def copied(
                 connection.execute("CHECKPOINT")  # or the copy would have to write all that, while they are closed
             held.enter_context(_timed())
         held.enter_context(cluster.closed(connection, live))
-        for name, source in missing.items():
-            cluster.copy(connection, source, name, sizes[source])
-        held.enter_context(cluster.closed(connection, closing()))
-        # In a pipeline: what is only to be done is not waited for one by one, while nobody can connect.
-        with connection.pipeline(), connection.transaction():
+        copying = [cluster.copying(source, name, sizes[source]) for name, source in missing.items()]
+        if closing:  # only what is to be closed afterwards makes it necessary to wait for the copies
+            for statement in copying:
+                connection.execute(statement)
+            held.enter_context(cluster.closed(connection, closing()))
+        with cluster.behind(connection, [] if closing else copying):
             if missing:
                 leftovers.publish(connection, [*missing])
             if taken := [name for name in ready if name]:
                 spares.publish(connection, taken)
             for name in names:
                 cluster.shut_public_out(connection, name)
-            # A database that nobody serves has lost its own properties; its row has kept them.
-            yield [
-                source
-                | {"physical_name": name}
-                | ({"properties": belongings.properties(connection, source["physical_name"])} if served else {})
-                for source, name in zip(sources, names, strict=True)
-            ]
             for name in live:
                 cluster.allow_connections(connection, name, True)
+            yield [
+                source | {"physical_name": name} | ({"live_as": source["physical_name"]} if served else {})
+                for source, name in zip(sources, names, strict=True)
+            ]
 
 
 @contextmanager
@@ -110,14 +115,8 @@ def own(connection: Connection, branch_id: str) -> None:
 def record(connection: Connection, copies: Sequence[Row], *, branch_id: str = "", snapshot_id: str = "") -> None:
     """Record copies as the databases of a branch or of a snapshot."""
     for row in copies:
-        connection.execute(
-            "INSERT INTO databases (branch_id, snapshot_id, name, owner_name, physical_name, properties)"
-            " VALUES (nullif(%s, ''), nullif(%s, ''), %s, %s, %s, %s)",
-            [
-                *(branch_id, snapshot_id),
-                *(row["name"], row["owner_name"], row["physical_name"], Jsonb(row["properties"])),
-            ],
-        )
+        values = [branch_id, snapshot_id, row["name"], row["owner_name"], row["physical_name"]]
+        connection.execute(RECORD, [*values, row.get("live_as"), Jsonb(row["properties"])])
 
 
 def open_branch(connection: Connection, branch: Row) -> None:

@@ -1,16 +1,19 @@
 """Databases and roles in the cluster that belong to nothing: being made, or waiting to be dropped."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import LiteralString
 
-from neon.local import store
 from neon.local.cluster import Connection
 
-# Not waited for until it is on the disk: what is made is written after it, and is there only if this is.
+# Not waited for until it is on the disk: what is made is written after it, and is there only if this is. Nor is there
+# anyone to wait for, as nobody knows the names yet.
 MAKING: LiteralString = """
-INSERT INTO leftovers (physical_name, kind) SELECT %s, %s FROM set_config('synchronous_commit', 'off', true)
+INSERT INTO leftovers (physical_name, kind) SELECT name, kind
+FROM set_config('synchronous_commit', 'off', true),
+     unnest(%s::text[], %s::text[]) AS made (name, kind), pg_advisory_lock(hashtextextended(name, 0))
 """
+MADE: LiteralString = "SELECT pg_advisory_unlock(hashtextextended(name, 0)) FROM unnest(%s::text[]) AS name"
 UNSHARED: LiteralString = """
 INSERT INTO leftovers (physical_name, kind) SELECT physical_name, 'database' FROM databases d
 WHERE NOT EXISTS (SELECT FROM databases o WHERE o.physical_name = d.physical_name AND o.id <> d.id)
@@ -29,11 +32,12 @@ def making(connection: Connection, kinds: Mapping[str, str]) -> Iterator[None]:
     Whoever publishes a name deletes its leftover row in the same transaction; a name whose row is still there after
     a failure or a kill is swept.
     """
-    with ExitStack() as locks:
-        for name, kind in kinds.items():
-            locks.enter_context(store.lock(connection, name, wait=True))
-            connection.execute(MAKING, [name, kind])
+    try:
+        connection.execute(MAKING, [[*kinds], [*kinds.values()]])
         yield
+    finally:
+        if not connection.closed:  # else they have gone with the session
+            connection.execute(MADE, [[*kinds]])
 
 
 def publish(connection: Connection, names: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
+from psycopg.rows import DictRow
 
 from neon.local import faults, store
 from neon.local.cluster import Connection
@@ -57,15 +58,25 @@ def beginning(connection: Connection, at: datetime | None = None) -> Iterator[No
         _began.reset(token)
 
 
+def began() -> datetime:
+    """Return when the operations of the call that is at work began."""
+    return _began.get()
+
+
 def begin(connection: Connection, project_id: str, actions: Sequence[Action]) -> list[Row]:
     """Record the operations of one call and return them."""
+    return record(connection, project_id, actions).fetchall()
+
+
+def record(connection: Connection, project_id: str, actions: Sequence[Action]) -> psycopg.Cursor[DictRow]:
+    """Record the operations of one call, to be read when they are needed."""
     wanted = faults.outcome()
     names, branches, endpoints = ([*column] for column in zip(*actions, strict=True))
     return connection.execute(
         BEGIN,
         {
             "project_id": project_id,
-            "began": _began.get(),
+            "began": began(),
             "actions": names,
             "branches": branches,
             "endpoints": endpoints,
@@ -74,7 +85,7 @@ def begin(connection: Connection, project_id: str, actions: Sequence[Action]) ->
             "retried": wanted.retried,
             "error": ERROR if wanted.retried or wanted.status in {"failed", "error"} else None,
         },
-    ).fetchall()
+    )
 
 
 def prolong(connection: Connection, project_id: str, planned: datetime) -> None:

@@ -18,6 +18,14 @@ Row = dict[str, Any]
 SNAPSHOTS: LiteralString = """
 SELECT * FROM snapshots WHERE project_id = %s AND (expires_at IS NULL OR expires_at > clock_timestamp())
 """
+# It goes when its operations are to fail.
+INSERT: LiteralString = """
+INSERT INTO snapshots (id, project_id, name, slug, source_branch_id, based_on, created_at, expires_at, fail_at)
+SELECT %(id)s, project_id, %(name)s, nullif(%(slug)s, ''), %(branch_id)s, %(based_on)s, created_at, %(expires_at)s,
+       CASE WHEN outcome <> 'finished' THEN finish_at END
+FROM operations WHERE project_id = %(project_id)s AND created_at = %(began)s
+RETURNING *
+"""
 EXPIRED: LiteralString = "FROM snapshots WHERE expires_at <= clock_timestamp()"
 
 
@@ -43,20 +51,26 @@ def create(
         making = copies.copied(connection, sources, served=True) if served else copies.shared(connection, sources)
         with making as made:
             actions = [("create_branch", hidden_id, None), ("timeline_archive", hidden_id, None)]
-            begun = operations.begin(connection, project_id, actions)
-            snapshot = store.one(
-                connection,
-                "INSERT INTO snapshots"
-                " (id, project_id, name, slug, source_branch_id, based_on, created_at, expires_at, fail_at)"
-                " VALUES (%s, %s, %s, nullif(%s, ''), %s, %s, %s, %s, %s) RETURNING *",
-                *(snapshot_id, project_id, name or snapshot_id, slug, branch_id, branch["based_on"]),
-                *(begun[0]["created_at"], expires_at, operations.fail_at(begun)),
+            # Both are read only once all is committed: nothing that nobody can connect during is waited for.
+            begun = operations.record(connection, project_id, actions)
+            snapshot = connection.execute(
+                INSERT,
+                {
+                    "id": snapshot_id,
+                    "project_id": project_id,
+                    "name": name or snapshot_id,
+                    "slug": slug,
+                    "branch_id": branch_id,
+                    "based_on": branch["based_on"],
+                    "expires_at": expires_at,
+                    "began": operations.began(),
+                },
             )
             connection.execute("UPDATE branches SET based_on = %s WHERE id = %s", [snapshot_id, branch_id])
             copies.record(connection, made, snapshot_id=snapshot_id)
             roles.carry(connection, from_branch=branch_id, to_snapshot=snapshot_id)
             spares.announce(connection)
-        return snapshot, begun
+        return next(snapshot), begun.fetchall()
 
 
 def of_project(project_id: str) -> list[Row]:
@@ -105,12 +119,10 @@ def restore(
         at_once = finalize and not operations.take_time()
 
         def closing() -> list[str]:
-            if not at_once:
-                return []
             sweep.forget_dropped(connection, project_id)  # by its owner, while this was copied
             return store.served_of_branch(connection, target["id"])
 
-        with copies.copied(connection, sources, served=False, closing=closing) as made:
+        with copies.copied(connection, sources, served=False, closing=closing if at_once else None) as made:
             branch = store.one(
                 connection,
                 "INSERT INTO branches (id, project_id, name, restored_from, based_on, restored_as, finalize_as)"

@@ -8,6 +8,7 @@ import httpx
 import psycopg
 import pytest
 from django.conf import settings
+from psycopg import sql
 
 from neon.local import postgres, store
 from neon.local.transport import LocalTransport
@@ -27,6 +28,8 @@ ATTACKS = [
     "DROP DATABASE {} WITH (FORCE)",
     "CREATE DATABASE stolen TEMPLATE {}",
 ]
+
+DISK_FULL = sql.SQL("DO 'BEGIN RAISE disk_full USING MESSAGE = ''could not extend file /somewhere''; END'").format()
 
 
 def wire():

@@ -73,7 +73,7 @@ def test_a_role_that_another_project_is_granting_something_to_holds_up_nobody_el
 
 def test_what_cannot_be_had_in_time_is_busy_and_nothing_is_changed(project, monkeypatch):
     """As it is when the role takes the lock again at once."""
-    monkeypatch.setattr("neon.local.cluster.END_WRITERS", "SELECT %(name)s")
+    monkeypatch.setattr("neon.local.cluster.END_WRITERS", "PERFORM {name}")
     with holding(project, project.uri, "ALTER DATABASE {database} CONNECTION LIMIT 50") as session:
         path = f"/branches/{project.default['id']}/snapshot"
         assert project.call("POST", path).status_code == 423

@@ -181,13 +181,13 @@ def test_finished_ones_are_forgotten_after_a_week(project):
 
 def test_what_is_copied_before_they_are_recorded_is_part_of_them(project, monkeypatch, settings):
     settings.NEON_LOCAL_OPERATION_SECONDS = SECONDS
-    copy = cluster.copy
+    copying = cluster.copying
 
     def slowly(*arguments):
         time.sleep(SECONDS)
-        copy(*arguments)
+        return copying(*arguments)
 
-    monkeypatch.setattr(cluster, "copy", slowly)
+    monkeypatch.setattr(cluster, "copying", slowly)
     made = project.did("POST", f"/branches/{project.default['id']}/snapshot")
     time.sleep(SECONDS)
     ended = [project.did("GET", f"/operations/{row['id']}")["operation"] for row in made["operations"]]

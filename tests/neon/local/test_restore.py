@@ -365,8 +365,8 @@ def test_reads_are_answered_during_a_restore(project, monkeypatch):
         go_on.wait(10)
         return real(*arguments)
 
-    real = cluster.copy
-    monkeypatch.setattr(cluster, "copy", slow)
+    real = cluster.copying
+    monkeypatch.setattr(cluster, "copying", slow)
     restoring = threading.Thread(target=project.restore, args=(snapshot_id,))
     restoring.start()
     try:

@@ -58,13 +58,14 @@ def test_a_full_disk_is_507_and_nothing_half_made_is_left(project, monkeypatch, 
     upkeep.run()
     snapshot_id = project.snapshot()
     before = plane.names_in_cluster()
-    real = cluster.copy
+    real = cluster.copying
 
-    def copy(*arguments):
-        real(*arguments)
-        raise psycopg.errors.DiskFull("could not extend file /somewhere")
+    def copying(*arguments):
+        with store.connection() as connection:
+            connection.execute(real(*arguments))
+        return plane.DISK_FULL
 
-    monkeypatch.setattr(cluster, "copy", copy)
+    monkeypatch.setattr(cluster, "copying", copying)
     answer = {
         "snapshot": lambda: project.call("POST", f"/branches/{project.default['id']}/snapshot"),
         "restore": lambda: project.call("POST", f"/snapshots/{snapshot_id}/restore", json={"finalize_restore": True}),

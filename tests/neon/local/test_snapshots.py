@@ -77,11 +77,8 @@ def test_the_plans_limit_is_refused_with_its_code_and_changes_nothing(project, s
 
 
 def test_a_failed_copy_opens_the_live_database_again(project, monkeypatch):
-    def fail(*arguments):
-        raise psycopg.errors.DiskFull("no space left")
-
     branch_id = project.default["id"]
-    monkeypatch.setattr("neon.local.cluster.copy", fail)
+    monkeypatch.setattr(cluster, "copying", lambda *arguments: plane.DISK_FULL)
     assert project.call("POST", f"/branches/{branch_id}/snapshot").status_code == 507
     assert project.sql("SELECT 1") == [(1,)]
     assert project.did("GET", "/snapshots")["snapshots"] == []
