@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, TupleRow
 
 from neon.local import postgres
@@ -39,7 +40,7 @@ WHERE s.refclassid = 'pg_authid'::regclass AND r.rolname = %s AND d.datname = AN
 END_SESSIONS_OF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s AND datname = ANY(%s)
 """
-# Whoever may have changed the row of a database or of a role, in a transaction that is left open.
+# Whoever may have changed the row of a database or of a role, in a transaction that is left open; in PL/pgSQL.
 END_WRITERS: LiteralString = """
 PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE backend_xid IS NOT NULL AND usename <> current_user AND usesysid IN (
@@ -84,12 +85,13 @@ def _do(connection: Connection, block: sql.Composed) -> None:
 def behind(connection: Connection, statements: Iterable[sql.Composed]) -> Iterator[None]:
     """Make the block a transaction that is sent right behind statements which cannot be part of one.
 
-    Nothing is waited for but what the block asks for, and the server comes to it only if all of them have succeeded.
-    Their failure is raised where the block first asks for something, or else at its end.
+    Nothing is waited for but what the block asks for. The first statement that fails has all those behind it skipped,
+    and its error is raised where the block next asks for something, or else at its end: the block must let it out.
     """
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        raise RuntimeError("There is a transaction already.")
     try:
-        # Not psycopg's own transaction, which would wait for them. The first that fails has those behind it skipped.
-        with connection.pipeline():
+        with _pipeline(connection):  # without psycopg's own transaction, which would wait for the statements
             for statement in statements:
                 connection.execute(statement)
             connection.execute("BEGIN")
@@ -102,6 +104,18 @@ def behind(connection: Connection, statements: Iterable[sql.Composed]) -> Iterat
             with connection.transaction(force_rollback=True):
                 pass
         raise
+
+
+@contextlib.contextmanager
+def _pipeline(connection: Connection) -> Iterator[None]:
+    """Wait for nothing in the block but what it asks for; say nothing of what is skipped once something has failed."""
+    with connection.pipeline() as pipeline:
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(psycopg.Error):  # or psycopg would log it
+                pipeline.sync()
+            raise
 
 
 def new_name(prefix: str) -> str:
@@ -188,6 +202,8 @@ def shut_public_out(connection: Connection, database: str) -> None:
 def closed(connection: Connection, databases: Sequence[str]) -> Iterator[None]:
     """Keep everyone out of live databases; a failure opens them again, else it is the caller who does.
 
+    One that cannot be opened now is by the next change or by upkeep, unless its owner has dropped it.
+
     Raises Locked when a session is still there after five seconds.
     """
     try:
@@ -198,7 +214,8 @@ def closed(connection: Connection, databases: Sequence[str]) -> Iterator[None]:
         yield
     except BaseException:
         for name in databases:
-            allow_connections(connection, name, True)
+            with contextlib.suppress(psycopg.Error):
+                allow_connections(connection, name, True)
         raise
 
 

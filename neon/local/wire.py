@@ -89,7 +89,9 @@ def _told_by_postgres(request: HttpRequest, error: psycopg.Error, request_id: st
             logger.warning("%s %s failed (%s): the disk is full", request.method, request.path, request_id)
             return DiskFull("no space left on the disk of the Postgres server")
         # A session of the project's holds what the call needs, or has changed it in between; all is as it was.
-        case psycopg.errors.LockNotAvailable() | psycopg.errors.DeadlockDetected():
+        case (
+            psycopg.errors.LockNotAvailable() | psycopg.errors.DeadlockDetected() | psycopg.errors.InvalidCatalogName()
+        ):
             return Locked()
         case psycopg.errors.InternalError_() if "tuple concurrently" in str(error):
             return Locked()

@@ -38,10 +38,9 @@ def copied(
 ) -> Iterator[list[Row]]:
     """Copy databases to new ones that are closed and the plane's own, and lend the rows that describe these.
 
-    The block is the transaction in which the caller records what they are. It is sent behind the copies: they are
-    waited for where it asks for something. Sources that are *served* accept no connections until its end; others accept
-    none anyway. *closing* names the live databases, as they are when all is copied, that accept none during the block,
-    which opens what follows them.
+    The block is the transaction in which the caller records what they are, sent behind the copies. Sources that are
+    *served* accept no connections until its end; others accept none anyway. *closing* names the live databases, as they
+    are when all is copied, that accept none during the block, which opens what follows them.
     """
     live = [row["physical_name"] for row in sources] if served else []
     with ExitStack() as held:
@@ -58,13 +57,13 @@ def copied(
             if any(size >= cluster.LARGE_BYTES for size in sizes.values()):
                 connection.execute("CHECKPOINT")  # or the copy would have to write all that, while they are closed
             held.enter_context(_timed())
-        held.enter_context(cluster.closed(connection, live))
         copying = [cluster.copying(source, name, sizes[source]) for name, source in missing.items()]
-        if closing:  # only what is to be closed afterwards makes it necessary to wait for the copies
-            for statement in copying:
-                connection.execute(statement)
+        held.enter_context(cluster.closed(connection, live))
+        if closing:  # not before all is copied, which has to be waited for then
+            while copying:
+                connection.execute(copying.pop())
             held.enter_context(cluster.closed(connection, closing()))
-        with cluster.behind(connection, [] if closing else copying):
+        with cluster.behind(connection, copying):
             if missing:
                 leftovers.publish(connection, [*missing])
             if taken := [name for name in ready if name]:
@@ -74,7 +73,7 @@ def copied(
             for name in live:
                 cluster.allow_connections(connection, name, True)
             yield [
-                source | {"physical_name": name} | ({"live_as": source["physical_name"]} if served else {})
+                source | {"physical_name": name, "live_as": source["physical_name"] if served else ""}
                 for source, name in zip(sources, names, strict=True)
             ]
 
@@ -113,10 +112,12 @@ def own(connection: Connection, branch_id: str) -> None:
 
 
 def record(connection: Connection, copies: Sequence[Row], *, branch_id: str = "", snapshot_id: str = "") -> None:
-    """Record copies as the databases of a branch or of a snapshot."""
+    """Record copies as the databases of a branch or of a snapshot, with the properties that their sources have."""
     for row in copies:
+        live_as = row.get("live_as", "")
+        kept = None if live_as else Jsonb(row["properties"])
         values = [branch_id, snapshot_id, row["name"], row["owner_name"], row["physical_name"]]
-        connection.execute(RECORD, [*values, row.get("live_as"), Jsonb(row["properties"])])
+        connection.execute(RECORD, [*values, live_as, kept])
 
 
 def open_branch(connection: Connection, branch: Row) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from django.conf import settings
@@ -43,6 +43,8 @@ FROM unnest(%(actions)s::text[], %(branches)s::text[], %(endpoints)s::text[])
 RETURNING *, {STATUS} AS status
 """  # noqa: S608 - two constants
 ERROR = "failed on request"
+# When an operation ends without its effect, or NULL.
+FAIL_AT: LiteralString = "CASE WHEN outcome <> 'finished' THEN finish_at END"
 
 # When the call that is at work began. What it copies before its operations are recorded is their work.
 _began: ContextVar[datetime] = ContextVar("began")
@@ -65,11 +67,11 @@ def began() -> datetime:
 
 def begin(connection: Connection, project_id: str, actions: Sequence[Action]) -> list[Row]:
     """Record the operations of one call and return them."""
-    return record(connection, project_id, actions).fetchall()
+    return insert(connection, project_id, actions).fetchall()
 
 
-def record(connection: Connection, project_id: str, actions: Sequence[Action]) -> psycopg.Cursor[DictRow]:
-    """Record the operations of one call, to be read when they are needed."""
+def insert(connection: Connection, project_id: str, actions: Sequence[Action]) -> psycopg.Cursor[DictRow]:
+    """Record the operations of one call, which the cursor returns when they are asked for."""
     wanted = faults.outcome()
     names, branches, endpoints = ([*column] for column in zip(*actions, strict=True))
     return connection.execute(

@@ -84,8 +84,7 @@ def _finish(connection: Connection, branch: Row) -> None:
     target = store.branch(connection, branch["project_id"], branch["restored_as"])
     copies.own(connection, branch["id"])
     live = [name for each in (branch, target) for name in store.served_of_branch(connection, each["id"])]
-    # In a pipeline: what is only to be done is not waited for one by one, while nobody can connect.
-    with cluster.closed(connection, live), connection.pipeline(), connection.transaction():
+    with cluster.closed(connection, live), cluster.behind(connection, []):
         take_place(connection, branch, target)
         operations.prolong(connection, branch["project_id"], branch["finalize_at"])
     leave_nobody_in(connection, branch, target)

@@ -18,14 +18,13 @@ Row = dict[str, Any]
 SNAPSHOTS: LiteralString = """
 SELECT * FROM snapshots WHERE project_id = %s AND (expires_at IS NULL OR expires_at > clock_timestamp())
 """
-# It goes when its operations are to fail.
-INSERT: LiteralString = """
+INSERT: LiteralString = f"""
 INSERT INTO snapshots (id, project_id, name, slug, source_branch_id, based_on, created_at, expires_at, fail_at)
 SELECT %(id)s, project_id, %(name)s, nullif(%(slug)s, ''), %(branch_id)s, %(based_on)s, created_at, %(expires_at)s,
-       CASE WHEN outcome <> 'finished' THEN finish_at END
-FROM operations WHERE project_id = %(project_id)s AND created_at = %(began)s
+       {operations.FAIL_AT}
+FROM operations WHERE project_id = %(project_id)s AND created_at = %(began)s AND branch_id = %(hidden_id)s
 RETURNING *
-"""
+"""  # noqa: S608 - a constant
 EXPIRED: LiteralString = "FROM snapshots WHERE expires_at <= clock_timestamp()"
 
 
@@ -51,8 +50,8 @@ def create(
         making = copies.copied(connection, sources, served=True) if served else copies.shared(connection, sources)
         with making as made:
             actions = [("create_branch", hidden_id, None), ("timeline_archive", hidden_id, None)]
-            # Both are read only once all is committed: nothing that nobody can connect during is waited for.
-            begun = operations.record(connection, project_id, actions)
+            # Their rows are read when all is committed: until then nobody can connect, and nothing is waited for.
+            begun = operations.insert(connection, project_id, actions)
             snapshot = connection.execute(
                 INSERT,
                 {
@@ -64,6 +63,7 @@ def create(
                     "based_on": branch["based_on"],
                     "expires_at": expires_at,
                     "began": operations.began(),
+                    "hidden_id": hidden_id,
                 },
             )
             connection.execute("UPDATE branches SET based_on = %s WHERE id = %s", [snapshot_id, branch_id])

@@ -94,7 +94,8 @@ def giving_way(connection: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.execute(UNSHARE, [COPYING])
+        if not connection.closed:  # else it has gone with the session
+            connection.execute(UNSHARE, [COPYING])
 
 
 def announce(connection: Connection) -> None:

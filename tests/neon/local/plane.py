@@ -8,7 +8,6 @@ import httpx
 import psycopg
 import pytest
 from django.conf import settings
-from psycopg import sql
 
 from neon.local import postgres, store
 from neon.local.transport import LocalTransport
@@ -29,7 +28,10 @@ ATTACKS = [
     "CREATE DATABASE stolen TEMPLATE {}",
 ]
 
-DISK_FULL = sql.SQL("DO 'BEGIN RAISE disk_full USING MESSAGE = ''could not extend file /somewhere''; END'").format()
+# A statement that the server answers as if it had no room.
+DISK_FULL = psycopg.sql.SQL(
+    "DO 'BEGIN RAISE disk_full USING MESSAGE = ''could not extend file /somewhere''; END'"
+).format()
 
 
 def wire():

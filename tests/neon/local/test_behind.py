@@ -60,15 +60,16 @@ def test_all_of_it_comes_to_pass_and_the_answers_are_there_afterwards(connection
     assert len(databases() - before) == 2
 
 
-def test_nothing_of_it_does_when_a_statement_before_it_fails(connection, creating):
+def test_nothing_of_it_comes_to_pass_when_a_statement_before_it_fails(connection, creating, caplog):
     before = databases()
     with pytest.raises(psycopg.errors.DiskFull):
         keep(connection, [creating[0], plane.DISK_FULL], 1)
     assert kept(connection) == []
     assert len(databases() - before) == 1
+    assert not caplog.records
 
 
-def test_the_failure_comes_out_where_the_block_asks_for_something(connection):
+def test_that_failure_comes_out_where_the_block_asks_for_something(connection, caplog):
     passed = []
 
     def ask():
@@ -80,16 +81,23 @@ def test_the_failure_comes_out_where_the_block_asks_for_something(connection):
         keep(connection, [plane.DISK_FULL], 2, then=ask)
     assert passed == ["asked"]
     assert kept(connection) == [1]
+    assert not caplog.records
 
 
-@pytest.mark.parametrize("statement", ["SELECT 1 / 0", "INSERT INTO kept VALUES (1)"], ids=["at once", "at its end"])
-def test_nor_when_it_fails_itself(connection, statement):
-    with pytest.raises(psycopg.Error):
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        ("SELECT 1 / 0", psycopg.errors.DivisionByZero),
+        ("INSERT INTO kept VALUES (1)", psycopg.errors.UniqueViolation),  # only found when it is committed
+    ],
+)
+def test_nothing_of_it_comes_to_pass_when_it_fails_itself(connection, statement, error):
+    with pytest.raises(error):
         keep(connection, [], 1, then=lambda: connection.execute(statement))
     assert kept(connection) == []
 
 
-def test_nor_when_the_caller_fails_while_the_server_does_not(connection, creating):
+def test_nothing_of_it_comes_to_pass_when_the_caller_fails_and_the_server_does_not(connection, creating):
     def fail():
         raise LookupError
 
@@ -106,11 +114,17 @@ def test_what_was_to_be_prepared_while_all_was_skipped_is_prepared_the_next_time
     assert kept(connection) == [1, 3]
 
 
-def test_a_session_that_is_ended_meanwhile_fails_as_itself(connection, other_session):
+def test_why_a_session_has_ended_is_what_comes_out(connection, other_session):
     def end():
         other_session.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
         connection.execute("SELECT pg_sleep(10)").fetchall()
 
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(psycopg.OperationalError, match="terminat"):
         keep(connection, [], 1, then=end)
     assert connection.closed
+
+
+def test_it_is_no_part_of_another_transaction(connection):
+    with pytest.raises(RuntimeError), connection.transaction():
+        keep(connection, [], 1)
+    assert kept(connection) == []

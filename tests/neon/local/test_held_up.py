@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from neon.local import store
+from neon.local import cluster, store
 from neon.local.engine import upkeep
 from tests.neon.local import plane
 
@@ -69,6 +69,23 @@ def test_a_role_that_another_project_is_granting_something_to_holds_up_nobody_el
         session.rollback()
     upkeep.run()
     assert not set(roles) & plane.names_in_cluster()
+
+
+def test_a_copied_database_is_opened_again_though_its_row_is_held_from_another_branch(project, monkeypatch):
+    made = project.did("POST", "/branches", json={"endpoints": [{"type": "read_write"}]})
+    uri, end_sessions, sessions = project.uri_of(made["branch"]["id"]), cluster.end_sessions, []
+
+    def hold_once_they_are_gone(connection, databases):
+        end_sessions(connection, databases)
+        if not sessions:
+            sessions.append(holding(project, uri, "ALTER DATABASE {database} CONNECTION LIMIT 50"))
+
+    monkeypatch.setattr(cluster, "end_sessions", hold_once_they_are_gone)
+    snapshot_id = project.snapshot()
+    with pytest.raises(psycopg.OperationalError):
+        sessions[0].execute("SELECT 1")
+    assert project.sql("SELECT 1") == [(1,)]
+    project.restore(snapshot_id)
 
 
 def test_what_cannot_be_had_in_time_is_busy_and_nothing_is_changed(project, monkeypatch):

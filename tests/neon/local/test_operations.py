@@ -4,6 +4,7 @@ import time
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from neon.local import cluster, store
 from neon.local.engine import upkeep
@@ -184,8 +185,9 @@ def test_what_is_copied_before_they_are_recorded_is_part_of_them(project, monkey
     copying = cluster.copying
 
     def slowly(*arguments):
-        time.sleep(SECONDS)
-        return copying(*arguments)
+        with store.connection() as connection:
+            connection.execute(copying(*arguments))
+        return sql.SQL("SELECT pg_sleep({})").format(SECONDS)
 
     monkeypatch.setattr(cluster, "copying", slowly)
     made = project.did("POST", f"/branches/{project.default['id']}/snapshot")

@@ -283,14 +283,14 @@ def test_a_builder_whose_session_is_ended_gives_way(project, monkeypatch):
 
 def test_a_restore_waits_for_the_spare_that_is_just_being_built(project, monkeypatch):
     first = snapshot(project, "a")
-    copy, copied = cluster.copy, []
+    copying, copied = cluster.copying, []
 
-    def slowly(connection, *arguments):
-        connection.execute("SELECT pg_sleep(0.3)")
+    def slowly(*arguments):
+        time.sleep(0.3)
         copied.append(threading.current_thread())
-        copy(connection, *arguments)
+        return copying(*arguments)
 
-    monkeypatch.setattr(cluster, "copy", slowly)
+    monkeypatch.setattr(cluster, "copying", slowly)
     with ThreadPoolExecutor() as threads:
         building = threads.submit(spares.build)
         wait_for_builder()
