@@ -1,10 +1,9 @@
 """The plane's memory: its tables, in its own database on the server that it works on."""
 
 import atexit
-import functools
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, LiteralString
@@ -99,30 +98,34 @@ def _take(idle: list[Connection]) -> Connection | None:
 
 def _connect() -> Connection:
     """Connect; a server that does not answer is looked for, and started, once more."""
-    # Never a Django connection: it would join the caller's transaction, and CREATE DATABASE cannot run in one.
-    open_connection = functools.partial(
-        psycopg.Connection[DictRow].connect,
-        dbname=PLANE_DATABASE,
-        autocommit=True,
-        row_factory=dict_row,
-        application_name="neon_local",
-        prepare_threshold=PREPARE_AFTER,
-        # The last day of 9999 has no other date that Python knows.
-        options=f"-c TimeZone=UTC -c lock_timeout={LOCK_SECONDS}s -c plan_cache_mode=force_generic_plan",
-    )
     where = postgres.server().address()
     try:
-        made = open_connection(**where)
+        made = _open(where)
     except psycopg.OperationalError:
         postgres.server().forget()
         where = postgres.server().address()
         try:
-            made = open_connection(**where)
+            made = _open(where)
         except psycopg.OperationalError as error:
             raise PostgresError("Postgres does not let the control plane in.") from error
     made.prepared_max = PREPARED
     _bring_up_to_date(made)
     return made
+
+
+def _open(where: Mapping[str, Any]) -> Connection:
+    # Behind those of the server's URL, if it has any. The last day of 9999 has no other date that Python knows.
+    ours = f"-c TimeZone=UTC -c lock_timeout={LOCK_SECONDS}s -c plan_cache_mode=force_generic_plan"
+    where = {
+        "application_name": "neon_local",
+        **where,
+        "dbname": PLANE_DATABASE,
+        "options": f"{where.get('options', '')} {ours}",
+    }
+    # Never a Django connection: it would join the caller's transaction, and CREATE DATABASE cannot run in one.
+    return psycopg.Connection[DictRow].connect(
+        **where, autocommit=True, row_factory=dict_row, prepare_threshold=PREPARE_AFTER
+    )
 
 
 def _bring_up_to_date(connection: Connection) -> None:

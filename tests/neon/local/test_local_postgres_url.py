@@ -70,6 +70,16 @@ def test_template_and_spares_are_made_there(lent, http, settings):
         assert len(plane.memory("SELECT FROM spares")) == len(plane.memory("SELECT FROM templates")) == 1
 
 
+def test_what_the_url_says_of_a_session_holds_beside_what_the_plane_needs(lent, settings):
+    settings.LOCAL_POSTGRES_URL += "?application_name=ours&options=-c%20work_mem%3D9MB%20-c%20TimeZone%3DAsia/Tokyo"
+    asked = ["application_name", "work_mem", "TimeZone", "lock_timeout"]
+    with store.connection(keep=False) as connection:
+        said = connection.execute(
+            "SELECT current_setting(name) AS value FROM unnest(%s::text[]) AS name", [asked]
+        ).fetchall()
+    assert [row["value"] for row in said] == ["ours", "9MB", "UTC", f"{store.LOCK_SECONDS}s"]
+
+
 def test_the_meta_database_stays_on_the_embedded_server(lent, django_db_blocker):
     assert postgres.server().address()["port"] == lent["port"]
     with django_db_blocker.unblock():
