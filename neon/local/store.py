@@ -46,6 +46,7 @@ FROM endpoints e
 WHERE true
 """
 
+UNLOCK: LiteralString = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 WAIT_FOR_LOCK: LiteralString = """
 SELECT pg_advisory_lock(hashtextextended(%s, 0)) FROM set_config('lock_timeout', '0', false)
 """
@@ -242,5 +243,11 @@ def lock(connection: Connection, name: str, *, wait: bool) -> Iterator[bool]:
     try:
         yield held
     finally:
-        if held and not connection.closed:  # else it has gone with the session, and why that ended is what counts
-            connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
+        if held:
+            unlock(connection, UNLOCK, name)
+
+
+def unlock(connection: Connection, query: LiteralString, names: str | list[str]) -> None:
+    """Let go of locks, unless they have gone with the session: then why that has ended is what counts."""
+    if not connection.closed:
+        connection.execute(query, [names])

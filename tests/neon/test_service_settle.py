@@ -97,6 +97,16 @@ def test_settle_narrows_down_when_operations_end_that_always_take_as_long(api, n
     assert too_long <= 0.02 + 1e-6
 
 
+def test_settle_looks_seldom_at_operations_that_take_one_time_and_another(api, neon, time):
+    for seconds in (5, 6, 5.2, 5.9, 5.5):
+        settle(api, neon, time, seconds)
+
+    looks, too_long = settle(api, neon, time, 5.7)
+
+    assert looks <= 33
+    assert too_long <= 0.1
+
+
 @pytest.mark.parametrize("call", [0, 0.005])
 @pytest.mark.parametrize(("before", "now"), [(1.2, 0.8), (5, 4.6), (5, 3.1)])
 def test_settle_soon_forgets_what_took_longer_than_operations_take_now(api, neon, time, before, now, call):

@@ -172,8 +172,6 @@ def restore(
         side_id = new_id("br-")
         sources = store.databases_of_branch(connection, source["id"])
         with copies.copied(connection, sources, served=source["is_served"]) as made:
-            actions = [("suspend_compute", branch_id, None), ("create_branch", branch_id, None)]
-            begun = operations.begin(connection, project_id, actions)
             connection.execute(
                 "INSERT INTO branches (id, project_id, name, parent_id, based_on, restored_as, finalize_as, kept_name)"
                 " VALUES (%s, %s, %s, %s, %s, %s, 'reset', nullif(%s, ''))",
@@ -184,6 +182,8 @@ def restore(
             )
             copies.record(connection, made, branch_id=side_id)
             roles.carry(connection, from_branch=source["id"], to_branch=side_id)
+            actions = [("suspend_compute", branch_id, None), ("create_branch", branch_id, None)]
+            begun = operations.begin(connection, project_id, actions)
             restores.schedule(connection, side_id, begun)
         restores.finish_due(connection, project_id)
         return store.branch(connection, project_id, branch_id), begun

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import LiteralString
 
+from neon.local import store
 from neon.local.cluster import Connection
 
 # Not waited for until it is on the disk: what is made is written after it, and is there only if this is. Nor is there
@@ -36,8 +37,7 @@ def making(connection: Connection, kinds: Mapping[str, str]) -> Iterator[None]:
         connection.execute(MAKING, [[*kinds], [*kinds.values()]])
         yield
     finally:
-        if not connection.closed:  # else they have gone with the session
-            connection.execute(MADE, [[*kinds]])
+        store.unlock(connection, MADE, [*kinds])
 
 
 def publish(connection: Connection, names: Sequence[str]) -> None:

@@ -94,8 +94,7 @@ def giving_way(connection: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        if not connection.closed:  # else it has gone with the session
-            connection.execute(UNSHARE, [COPYING])
+        store.unlock(connection, UNSHARE, COPYING)
 
 
 def announce(connection: Connection) -> None:
