@@ -25,6 +25,10 @@ class End(NamedTuple):
     earliest: float
     latest: float
 
+    def is_within(self, other: End) -> bool:
+        """Tell whether this one says all that the other does."""
+        return other.earliest <= self.earliest and self.latest <= other.latest
+
 
 UNKNOWN = End(0.0, 0.0)
 
@@ -44,8 +48,13 @@ class Looks:
 
     def note(self, operations: Iterable[Operation], *, at_work: float, ended: float) -> None:
         """Remember how long these were seen at work, and after how long they were seen to have ended."""
+        newest = End(max(at_work, AT_LEAST * ended), ended)
         with self._lock:
-            self._took[_kind(operations)].append(End(max(at_work, AT_LEAST * ended), ended))
+            took = self._took[_kind(operations)]
+            # An older one that it lies within was perhaps the same, and seen less sharply.
+            older = [newest if newest.is_within(end) else end for end in took]
+            took.clear()
+            took.extend([*older, newest])
 
 
 def pause(elapsed: float, expected: End) -> float:

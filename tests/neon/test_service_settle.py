@@ -88,13 +88,20 @@ def test_settle_looks_seldom_until_the_end_is_expected_and_then_often(api, neon,
 
 @pytest.mark.parametrize(("seconds", "most_looks"), [(0.3, 6), (1.2, 10), (5, 15), (60, 71)])
 def test_settle_narrows_down_when_operations_end_that_always_take_as_long(api, neon, time, seconds, most_looks):
-    for _ in range(12):  # twice what is remembered: first it knows nothing, then to a twelfth
+    for _ in range(2):  # first it knows nothing, then to an eighth of a twelfth
         settle(api, neon, time, seconds)
 
     looks, too_long = settle(api, neon, time, seconds)
 
     assert looks <= most_looks
     assert too_long <= 0.02 + 1e-6
+
+
+def test_settle_takes_what_it_saw_less_sharply_for_what_it_sees_now(neon):
+    for at_work, ended in ((4.5, 5.0), (4.8, 4.9), (4.7, 4.85)):
+        neon.looks.note(handed("running"), at_work=at_work, ended=ended)
+
+    assert neon.looks.expected(handed("running")) == (4.7, 4.9)
 
 
 def test_settle_looks_seldom_at_operations_that_take_one_time_and_another(api, neon, time):
