@@ -59,7 +59,7 @@ def properties(connection: Connection, database: str) -> dict[str, Any]:
 def revive(connection: Connection, database: str, owner: str, kept: dict[str, Any]) -> None:
     """Open a copy under its owner, with what was *kept* of its source's properties."""
     name = sql.Identifier(database)
-    cluster.execute(connection, sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(owner)))
+    cluster.change(connection, database, sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(owner)))
     for grant in _to_present_roles(connection, kept["privileges"]):
         connection.execute(
             sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
@@ -75,7 +75,7 @@ def revive(connection: Connection, database: str, owner: str, kept: dict[str, An
     if kept["comment"] is not None:
         connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(kept["comment"])))
     statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true CONNECTION LIMIT {}")
-    cluster.execute(connection, statement.format(name, sql.Literal(kept["connection_limit"])))
+    cluster.change(connection, database, statement.format(name, sql.Literal(kept["connection_limit"])))
 
 
 def _to_present_roles(connection: Connection, grants: list[DictRow]) -> list[DictRow]:

@@ -1,14 +1,15 @@
 """What the plane does to databases in the cluster: make, copy, swap, drop.
 
 A database that is not a live one belongs to the superuser, accepts no connections and grants nothing to anyone: a
-role that owned its snapshot could open, change and drop it.
+role that owned its snapshot could open, change and drop it. Some of this is done by routines in the plane's database:
+piece by piece it would have to be waited for each time.
 """
 
 import contextlib
 import secrets
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, LiteralString
+from datetime import timedelta
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -16,7 +17,6 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, TupleRow
 
 from neon.local import postgres
-from neon.local.errors import Locked
 
 Connection = psycopg.Connection[DictRow]
 
@@ -26,10 +26,8 @@ ROLE_CONNECTION_LIMIT = 60
 # checkpoint and a flush for each of them, and writes a large one once instead of twice.
 LARGE_BYTES = 32 * 1024 * 1024
 COPY_SMALL, COPY_LARGE = sql.SQL("WAL_LOG"), sql.SQL("FILE_COPY")
-# Before a change that is not waited for until it is on the disk.
-SHORTLY = sql.SQL("SET LOCAL synchronous_commit = off; ")
-CLOSE_SECONDS = 5.0
-CLOSE_LOOK_SECONDS = 0.0005
+# For sessions to end: one that is told to does within milliseconds, unless its server is starved of time.
+PATIENCE = timedelta(seconds=5)
 CONNECT_SECONDS = 5
 
 # Also of databases that accept no connections: the catalog of dependencies on roles is the cluster's.
@@ -40,45 +38,15 @@ WHERE s.refclassid = 'pg_authid'::regclass AND r.rolname = %s AND d.datname = AN
 END_SESSIONS_OF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s AND datname = ANY(%s)
 """
-# Whoever may have changed the row of a database or of a role, in a transaction that is left open; in PL/pgSQL.
-END_WRITERS: LiteralString = """
-PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE backend_xid IS NOT NULL AND usename <> current_user AND usesysid IN (
-    SELECT oid FROM pg_roles WHERE rolname = {name}
-    UNION ALL SELECT datdba FROM pg_database WHERE datname = {name}
-    UNION ALL SELECT a.grantee FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = {name}
-)
-"""
-# By the server itself: a savepoint of ours would have to be waited for.
-CHANGE = "BEGIN {change}; EXCEPTION WHEN lock_not_available THEN {end_writers}; {change}; END"
-# A session that is just starting holds a lock on its database before it shows up among the activity: look there first.
-END_SESSIONS = """
-WITH wanted AS (SELECT oid FROM pg_database WHERE datname = ANY(%(databases)s))
-SELECT pg_terminate_backend(pid) FROM (
-    SELECT pid FROM pg_locks WHERE locktype = 'object' AND classid = 'pg_database'::regclass
-                               AND objid IN (TABLE wanted) AND pid <> pg_backend_pid()
-    UNION ALL
-    SELECT pid FROM pg_stat_activity WHERE datid IN (TABLE wanted)
-) AS sessions
-"""
 
 
 def change(connection: Connection, name: str, statement: sql.Composed) -> None:
-    """Change a database or a role; a project's transaction that holds its row, and is left open, is ended."""
-    end_writers = sql.SQL(END_WRITERS).format(name=sql.Literal(name))
-    _do(connection, sql.SQL(CHANGE).format(change=statement, end_writers=end_writers))
+    """Change a database or a role; a project's transaction that holds its row, and is left open, is ended.
 
-
-def execute(connection: Connection, statement: sql.Composed) -> None:
-    """Execute a statement in the clothes of another: at each ALTER psycopg forgets all that it has prepared.
-
-    Nothing of that can be wrong afterwards. It is the plane's own tables that it is about.
+    In a function's clothes, as psycopg forgets at each ALTER all that it has prepared. Nothing of that can be wrong
+    afterwards: it is the plane's own tables that it is about.
     """
-    _do(connection, sql.SQL("BEGIN {}; END").format(statement))
-
-
-def _do(connection: Connection, block: sql.Composed) -> None:
-    connection.execute(sql.SQL("DO {}").format(sql.Literal(block.as_string(connection))))
+    connection.execute("SELECT change(%s, %s)", [name, statement.as_string(connection)])
 
 
 @contextlib.contextmanager
@@ -152,12 +120,6 @@ def create(connection: Connection, database: str, owner: str, template: str) -> 
     connection.execute(sql.SQL(statement).format(*names, COPY_SMALL))
 
 
-def sizes(connection: Connection, databases: Iterable[str]) -> dict[str, int]:
-    """Return how many bytes these databases take, which must exist; it is a look at every one of their files."""
-    query = "SELECT name, pg_database_size(name) AS bytes FROM unnest(%s::name[]) AS name"
-    return {row["name"]: row["bytes"] for row in connection.execute(query, [list(databases)]).fetchall()}
-
-
 def copying(source: str, target: str, size: int) -> sql.Composed:
     """Return what copies a database of about that many bytes to a new one; neither accepts any connections."""
     statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {} ALLOW_CONNECTIONS false")
@@ -177,8 +139,7 @@ def opened(connection: Connection, database: str) -> Iterator[None]:
     try:
         yield
     finally:
-        allow_connections(connection, database, False)
-        end_sessions(connection, [database])
+        close(connection, [database])
 
 
 def warm(connection: Connection, database: str) -> None:
@@ -204,13 +165,10 @@ def closed(connection: Connection, databases: Sequence[str]) -> Iterator[None]:
 
     One that cannot be opened now is by the next change or by upkeep, unless its owner has dropped it.
 
-    Raises Locked when a session is still there after five seconds.
+    Raises LockNotAvailable when a session is still there after all patience.
     """
     try:
-        for name in databases:  # before the sessions are ended, or a quick reconnect slips in between
-            # Need not survive the server: no session does.
-            change(connection, name, SHORTLY + _allowing(name, False))
-        end_sessions(connection, databases)
+        close(connection, databases)
         yield
     except BaseException:
         for name in databases:
@@ -219,18 +177,22 @@ def closed(connection: Connection, databases: Sequence[str]) -> Iterator[None]:
         raise
 
 
+def close(connection: Connection, databases: Sequence[str]) -> None:
+    """Close databases to connections and end their sessions; not in a transaction.
+
+    Raises LockNotAvailable when one is still there after all patience.
+    """
+    if databases:
+        connection.execute("CALL close_databases(%s::name[], %s)", [list(databases), PATIENCE])
+
+
 def end_sessions(connection: Connection, databases: Sequence[str]) -> None:
     """End the sessions of databases and wait until they are gone.
 
-    Raises Locked when one is still there after five seconds.
+    Raises LockNotAvailable when one is still there after all patience.
     """
-    if not databases:
-        return
-    deadline = time.monotonic() + CLOSE_SECONDS
-    while connection.execute(END_SESSIONS, {"databases": list(databases)}).fetchall():
-        if time.monotonic() > deadline:
-            raise Locked
-        time.sleep(CLOSE_LOOK_SECONDS)
+    if databases:
+        connection.execute("CALL end_sessions(%s::name[], %s)", [list(databases), PATIENCE])
 
 
 def end_sessions_of(connection: Connection, role: str, databases: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from neon.local.address import PLANE_DATABASE, PostgresError
 from neon.local.cluster import Connection
 from neon.local.errors import NotFound
 
-# What made the tables and what changed them since, each applied once, in the order of their names.
+# What made the tables, the routines, and what changed them since, each applied once, in the order of their names.
 STEPS = sorted((Path(__file__).parent / "sql").glob("*.sql"))
 IDLE_CONNECTIONS = 8
 # From its second use on a statement is prepared, and planned once for all: the rows are few and found by key.
@@ -116,7 +116,9 @@ def _connect() -> Connection:
 
 def _open(where: Mapping[str, Any]) -> Connection:
     # Behind those of the server's URL, if it has any. The last day of 9999 has no other date that Python knows.
-    ours = f"-c TimeZone=UTC -c lock_timeout={LOCK_SECONDS}s -c plan_cache_mode=force_generic_plan"
+    ours = (
+        f"-c TimeZone=UTC -c lock_timeout={LOCK_SECONDS}s -c statement_timeout=0 -c plan_cache_mode=force_generic_plan"
+    )
     where = {
         "application_name": "neon_local",
         **where,

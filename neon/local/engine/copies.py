@@ -6,7 +6,7 @@ endpoint shares its databases. Whoever is to be opened gets copies of its own fi
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, LiteralString
 
@@ -30,6 +30,14 @@ INSERT INTO databases (branch_id, snapshot_id, name, owner_name, physical_name, 
 SELECT nullif(%s, ''), nullif(%s, ''), %s, %s, %s,
        coalesce((SELECT to_jsonb(own) FROM ({belongings.PROPERTIES}) AS own), %s)
 """  # noqa: S608 - a constant
+# With the size of what is copied, which is a look at every file; nothing, if it has just been dropped.
+REGISTER: LiteralString = f"""
+WITH registered AS ({leftovers.MAKING})
+SELECT {spares.SHARE} AS shared, (
+    SELECT coalesce(jsonb_object_agg(datname, pg_database_size(oid)), '{{}}') FROM pg_database WHERE datname = ANY(%s)
+) AS sizes
+"""  # noqa: S608 - constants
+RELEASE: LiteralString = f"{leftovers.MADE} UNION ALL SELECT {spares.UNSHARE}"
 
 
 @contextmanager
@@ -49,15 +57,12 @@ def copied(
         missing = {
             name: row["physical_name"] for name, row, spare in zip(names, sources, ready, strict=True) if not spare
         }
-        if missing:
-            held.enter_context(leftovers.making(connection, dict.fromkeys(missing, "database")))
-            held.enter_context(spares.giving_way(connection))
-        sizes = cluster.sizes(connection, missing.values()) if missing else {}
+        sizes = held.enter_context(_registered(connection, missing)) if missing else {}
         if live:
             if any(size >= cluster.LARGE_BYTES for size in sizes.values()):
                 connection.execute("CHECKPOINT")  # or the copy would have to write all that, while they are closed
             held.enter_context(_timed())
-        copying = [cluster.copying(source, name, sizes[source]) for name, source in missing.items()]
+        copying = [cluster.copying(source, name, sizes.get(source, 0)) for name, source in missing.items()]
         held.enter_context(cluster.closed(connection, live))
         if closing:  # not before all is copied, which has to be waited for then
             while copying:
@@ -76,6 +81,23 @@ def copied(
                 source | {"physical_name": name, "live_as": source["physical_name"] if served else ""}
                 for source, name in zip(sources, names, strict=True)
             ]
+
+
+@contextmanager
+def _registered(connection: Connection, copies: Mapping[str, str]) -> Iterator[dict[str, int]]:
+    """Register what is to be copied from what, with nobody building a spare meanwhile, and lend the bytes of those."""
+    names = [*copies]
+    try:
+        found = store.one(connection, REGISTER, names, ["database"] * len(names), [*copies.values()])
+        if not found["shared"]:
+            spares.share(connection)
+    except BaseException:
+        store.unlock(connection, leftovers.MADE, names)
+        raise
+    try:
+        yield found["sizes"]
+    finally:
+        store.unlock(connection, RELEASE, names)
 
 
 @contextmanager
@@ -100,10 +122,10 @@ def own(connection: Connection, branch_id: str) -> None:
     if not shared:
         return
     names = [cluster.new_name("db") for _ in shared]
-    with leftovers.making(connection, dict.fromkeys(names, "database")), spares.giving_way(connection):
-        sizes = cluster.sizes(connection, [row["physical_name"] for row in shared])
-        for row, name in zip(shared, names, strict=True):
-            cluster.copy(connection, row["physical_name"], name, sizes[row["physical_name"]])
+    sources = [row["physical_name"] for row in shared]
+    with _registered(connection, dict(zip(names, sources, strict=True))) as sizes:
+        for name, source in zip(names, sources, strict=True):
+            cluster.copy(connection, source, name, sizes.get(source, 0))
         with connection.transaction():
             leftovers.publish(connection, names)
             for row, name in zip(shared, names, strict=True):

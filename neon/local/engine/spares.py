@@ -46,8 +46,8 @@ ORDER BY coalesce(s.id = head.based_on OR s.based_on = head.id, false) DESC,
 OTHERS: LiteralString = """
 SELECT d.id, d.physical_name FROM spares JOIN databases d ON d.id = database_id WHERE d.id <> ALL(%s)
 """
-SHARE: LiteralString = "SELECT pg_try_advisory_lock_shared(hashtextextended(%s, 0)) AS held"
-UNSHARE: LiteralString = "SELECT pg_advisory_unlock_shared(hashtextextended(%s, 0))"
+SHARE: LiteralString = f"pg_try_advisory_lock_shared(hashtextextended('{COPYING}', 0))"
+UNSHARE: LiteralString = f"pg_advisory_unlock_shared(hashtextextended('{COPYING}', 0))"
 STOP_BUILDER: LiteralString = """
 SELECT CASE WHEN %(patient)s THEN pg_cancel_backend(pid) ELSE pg_terminate_backend(pid) END FROM pg_locks
 WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND objsubid = 1
@@ -78,23 +78,18 @@ def publish(connection: Connection, names: Sequence[str]) -> None:
     connection.execute("DELETE FROM spares WHERE physical_name = ANY(%s)", [list(names)])
 
 
-@contextmanager
-def giving_way(connection: Connection) -> Iterator[None]:
-    """Let nobody build a spare meanwhile: what is being built now ends at once, and is begun again later.
+def share(connection: Connection) -> None:
+    """Take the lock of those who copy: whoever builds a spare ends at once, and begins again when all have let go.
 
     Raises Locked when it does not end.
     """
     began = time.monotonic()
-    while not store.one(connection, SHARE, COPYING)["held"]:
+    while not store.one(connection, f"SELECT {SHARE} AS shared")["shared"]:
         waited = time.monotonic() - began
         if waited > GIVE_UP_SECONDS:
             raise Locked
         connection.execute(STOP_BUILDER, {"lock": COPYING, "patient": waited < PATIENT_SECONDS})
         time.sleep(LOOK_SECONDS)
-    try:
-        yield
-    finally:
-        store.unlock(connection, UNSHARE, COPYING)
 
 
 def announce(connection: Connection) -> None:

@@ -14,7 +14,6 @@ from psycopg import sql
 from neon.local import cluster, store
 from neon.local.cluster import Connection
 from neon.local.engine import leftovers
-from neon.local.errors import Locked
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ def name(connection: Connection) -> str:
     with store.lock(connection, LOCK, wait=True):
         try:
             return _known(connection) or _make(connection)  # somebody may just have made it
-        except (Locked, psycopg.OperationalError):
+        except psycopg.OperationalError:
             if connection.closed:
                 raise
             logger.exception("The template could not be made; the next database tries again.")

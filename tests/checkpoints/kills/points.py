@@ -1,8 +1,8 @@
 """Where a process can be killed: between any two of its round trips to a Postgres server.
 
 Whatever lasts is done by such a round trip: in the meta database, in the plane's tables, in the cluster, in an app
-database. So a kill before each of them leaves, one after the other, every state that there is to be found. Nothing of
-this is in the product: the seam is psycopg's own.
+database. So a kill before each of them leaves, one after the other, every state that there is to be found, but for
+what only the server's death leaves. Nothing of this is in the product: the seam is psycopg's own.
 """
 
 import threading

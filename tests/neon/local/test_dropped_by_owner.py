@@ -63,15 +63,15 @@ def test_the_project_can_be_deleted(shop):
 def test_while_it_is_copied_the_snapshot_fails_and_the_other_one_is_open_again(shop, monkeypatch):
     project, _ = shop
     branch = project.did("POST", "/branches", json={"endpoints": [{"type": "read_write"}]})["branch"]
-    uri, other_uri, end_sessions = project.uri_of(branch["id"]), project.uri_of(database="shop"), cluster.end_sessions
+    uri, other_uri, close = project.uri_of(branch["id"]), project.uri_of(database="shop"), cluster.close
     statement = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(project.parameters["database"]))
 
     def drop_once_they_are_gone(connection, databases):
-        end_sessions(connection, databases)
+        close(connection, databases)
         plane.sql(uri, statement)
 
     with monkeypatch.context() as patched:
-        patched.setattr(cluster, "end_sessions", drop_once_they_are_gone)
+        patched.setattr(cluster, "close", drop_once_they_are_gone)
         assert project.call("POST", f"/branches/{project.default['id']}/snapshot").status_code == 423
     assert plane.sql(other_uri, "SELECT 1") == [(1,)]
     project.snapshot()

@@ -1,5 +1,7 @@
 """What a project's role holds in a transaction that it leaves open does not hold up the plane for long, nor others."""
 
+from datetime import timedelta
+
 import psycopg
 import pytest
 from psycopg import sql
@@ -73,14 +75,14 @@ def test_a_role_that_another_project_is_granting_something_to_holds_up_nobody_el
 
 def test_a_copied_database_is_opened_again_though_its_row_is_held_from_another_branch(project, monkeypatch):
     made = project.did("POST", "/branches", json={"endpoints": [{"type": "read_write"}]})
-    uri, end_sessions, sessions = project.uri_of(made["branch"]["id"]), cluster.end_sessions, []
+    uri, close, sessions = project.uri_of(made["branch"]["id"]), cluster.close, []
 
     def hold_once_they_are_gone(connection, databases):
-        end_sessions(connection, databases)
+        close(connection, databases)
         if not sessions:
             sessions.append(holding(project, uri, "ALTER DATABASE {database} CONNECTION LIMIT 50"))
 
-    monkeypatch.setattr(cluster, "end_sessions", hold_once_they_are_gone)
+    monkeypatch.setattr(cluster, "close", hold_once_they_are_gone)
     snapshot_id = project.snapshot()
     with pytest.raises(psycopg.OperationalError):
         sessions[0].execute("SELECT 1")
@@ -88,13 +90,44 @@ def test_a_copied_database_is_opened_again_though_its_row_is_held_from_another_b
     project.restore(snapshot_id)
 
 
-def test_what_cannot_be_had_in_time_is_busy_and_nothing_is_changed(project, monkeypatch):
-    """As it is when the role takes the lock again at once."""
-    monkeypatch.setattr("neon.local.cluster.END_WRITERS", "PERFORM {name}")
+@pytest.fixture
+def ends_nobody(_impatient):  # whose sessions go before and afterwards: they know the function by what it was
+    """Whoever holds a row goes on holding it, as it is when the role takes the lock again at once."""
+    with store.connection() as plane_own:
+        plane_own.execute("ALTER FUNCTION end_writers RENAME TO end_writers_really")
+        plane_own.execute("CREATE FUNCTION end_writers(target name) RETURNS void RETURN NULL")
+        yield
+        plane_own.execute("DROP FUNCTION end_writers")
+        plane_own.execute("ALTER FUNCTION end_writers_really RENAME TO end_writers")
+
+
+@pytest.mark.usefixtures("ends_nobody")
+def test_what_cannot_be_had_in_time_is_busy_and_nothing_is_changed(project):
     with holding(project, project.uri, "ALTER DATABASE {database} CONNECTION LIMIT 50") as session:
         path = f"/branches/{project.default['id']}/snapshot"
         assert project.call("POST", path).status_code == 423
         session.rollback()
     assert project.did("GET", "/snapshots")["snapshots"] == []
     assert project.sql("SELECT 1") == [(1,)]
+    project.snapshot()
+
+
+def test_whoever_came_after_a_change_that_was_held_up_is_ended_in_the_same_transaction_too(project):
+    database = project.parameters["database"]
+    change = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT 60").format(sql.Identifier(database))
+    with store.connection() as connection, connection.transaction(force_rollback=True):
+        for _ in range(2):
+            session = holding(project, project.uri, "ALTER DATABASE {database} CONNECTION LIMIT 50")
+            with connection.transaction(force_rollback=True):
+                cluster.change(connection, database, change)
+            with pytest.raises(psycopg.OperationalError):
+                session.execute("SELECT 1")
+
+
+def test_a_session_that_does_not_end_in_time_keeps_a_snapshot_from_being_taken(project, monkeypatch):
+    with monkeypatch.context() as patched, psycopg.connect(project.uri):
+        patched.setattr(cluster, "PATIENCE", timedelta(0))
+        assert project.call("POST", f"/branches/{project.default['id']}/snapshot").status_code == 423
+    assert project.sql("SELECT 1") == [(1,)]
+    assert project.did("GET", "/snapshots")["snapshots"] == []
     project.snapshot()
