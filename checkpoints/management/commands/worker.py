@@ -1,6 +1,7 @@
 """The worker: executes runs and periodic tasks until it is told to stop."""
 
 import asyncio
+import gc
 import logging
 import signal
 import time
@@ -35,6 +36,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until SIGTERM or SIGINT; begin anew, with new connections, whenever the meta database was away."""
+        gc.collect()
+        gc.freeze()  # as in config/wsgi.py: somebody may be waiting for a run
         with neon.attending():
             while not self._has_worked():
                 logger.error("The meta database is away; the worker tries again")

@@ -1,0 +1,24 @@
+"""What a process that people wait for has loaded at its start is not gone through for garbage again and again."""
+
+import pytest
+
+from tests.checkpoints.test_checks import PRODUCTION, python
+
+WEB = "import config.wsgi"
+WORKER = """
+from unittest.mock import patch
+from django import setup
+from django.core.management import call_command
+setup()
+from checkpoints.management.commands.worker import Command
+with patch.object(Command, "_has_worked", return_value=True):
+    call_command("worker")
+"""
+
+
+@pytest.mark.parametrize("start", [WEB, WORKER], ids=["web", "worker"])
+def test_most_objects_are_left_alone(start, tmp_path):
+    count = "\nimport gc\nprint(gc.get_freeze_count(), len(gc.get_objects()))"
+    run = python(["-c", start + count], PRODUCTION | {"DJANGO_SETTINGS_MODULE": "config.settings"}, tmp_path)
+    left_alone, looked_at = map(int, run.stdout.split())
+    assert left_alone > 10 * looked_at, run.stderr
