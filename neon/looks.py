@@ -25,9 +25,10 @@ class End(NamedTuple):
     earliest: float
     latest: float
 
-    def is_within(self, other: End) -> bool:
-        """Tell whether this one says all that the other does."""
-        return other.earliest <= self.earliest and self.latest <= other.latest
+    def is_sharper(self, other: End) -> bool:
+        """Tell whether both may have taken the same time, and this one was seen more sharply."""
+        overlap = self.earliest <= other.latest and other.earliest <= self.latest
+        return overlap and self.latest - self.earliest < other.latest - other.earliest
 
 
 UNKNOWN = End(0.0, 0.0)
@@ -51,8 +52,7 @@ class Looks:
         newest = End(max(at_work, AT_LEAST * ended), ended)
         with self._lock:
             took = self._took[_kind(operations)]
-            # An older one that it lies within was perhaps the same, and seen less sharply.
-            older = [newest if newest.is_within(end) else end for end in took]
+            older = [newest if newest.is_sharper(end) else end for end in took]
             took.clear()
             took.extend([*older, newest])
 
