@@ -115,7 +115,8 @@ def _connect() -> Connection:
 
 
 def _open(where: Mapping[str, Any]) -> Connection:
-    # Behind those of the server's URL, if it has any. The last day of 9999 has no other date that Python knows.
+    # Behind those of the server's URL, if it has any. The last day of 9999 has no other date that Python knows; a copy,
+    # and a call that waits for sessions to end, take the time that they take.
     ours = (
         f"-c TimeZone=UTC -c lock_timeout={LOCK_SECONDS}s -c statement_timeout=0 -c plan_cache_mode=force_generic_plan"
     )

@@ -30,12 +30,12 @@ INSERT INTO databases (branch_id, snapshot_id, name, owner_name, physical_name, 
 SELECT nullif(%s, ''), nullif(%s, ''), %s, %s, %s,
        coalesce((SELECT to_jsonb(own) FROM ({belongings.PROPERTIES}) AS own), %s)
 """  # noqa: S608 - a constant
-# With the size of what is copied, which is a look at every file; nothing, if it has just been dropped.
+# One after the other; the size is a look at every file. What fails on the way has not taken the shared lock.
 REGISTER: LiteralString = f"""
-WITH registered AS ({leftovers.MAKING})
-SELECT {spares.SHARE} AS shared, (
-    SELECT coalesce(jsonb_object_agg(datname, pg_database_size(oid)), '{{}}') FROM pg_database WHERE datname = ANY(%s)
-) AS sizes
+WITH registered AS ({leftovers.MAKING} RETURNING 1)
+SELECT (SELECT jsonb_object_agg(name, pg_database_size(name)) FROM unnest(%s::name[]) AS name) AS sizes,
+       {spares.SHARE} AS shared
+FROM (SELECT count(*) FROM registered) AS done
 """  # noqa: S608 - constants
 RELEASE: LiteralString = f"{leftovers.MADE} UNION ALL SELECT {spares.UNSHARE}"
 
@@ -62,7 +62,7 @@ def copied(
             if any(size >= cluster.LARGE_BYTES for size in sizes.values()):
                 connection.execute("CHECKPOINT")  # or the copy would have to write all that, while they are closed
             held.enter_context(_timed())
-        copying = [cluster.copying(source, name, sizes.get(source, 0)) for name, source in missing.items()]
+        copying = [cluster.copying(source, name, sizes[source]) for name, source in missing.items()]
         held.enter_context(cluster.closed(connection, live))
         if closing:  # not before all is copied, which has to be waited for then
             while copying:
@@ -86,18 +86,15 @@ def copied(
 @contextmanager
 def _registered(connection: Connection, copies: Mapping[str, str]) -> Iterator[dict[str, int]]:
     """Register what is to be copied from what, with nobody building a spare meanwhile, and lend the bytes of those."""
-    names = [*copies]
+    names, release = [*copies], leftovers.MADE
     try:
         found = store.one(connection, REGISTER, names, ["database"] * len(names), [*copies.values()])
         if not found["shared"]:
             spares.share(connection)
-    except BaseException:
-        store.unlock(connection, leftovers.MADE, names)
-        raise
-    try:
+        release = RELEASE
         yield found["sizes"]
     finally:
-        store.unlock(connection, RELEASE, names)
+        store.unlock(connection, release, names)
 
 
 @contextmanager
@@ -125,7 +122,7 @@ def own(connection: Connection, branch_id: str) -> None:
     sources = [row["physical_name"] for row in shared]
     with _registered(connection, dict(zip(names, sources, strict=True))) as sizes:
         for name, source in zip(names, sources, strict=True):
-            cluster.copy(connection, source, name, sizes.get(source, 0))
+            cluster.copy(connection, source, name, sizes[source])
         with connection.transaction():
             leftovers.publish(connection, names)
             for row, name in zip(shared, names, strict=True):

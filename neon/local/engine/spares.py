@@ -46,14 +46,15 @@ ORDER BY coalesce(s.id = head.based_on OR s.based_on = head.id, false) DESC,
 OTHERS: LiteralString = """
 SELECT d.id, d.physical_name FROM spares JOIN databases d ON d.id = database_id WHERE d.id <> ALL(%s)
 """
-SHARE: LiteralString = f"pg_try_advisory_lock_shared(hashtextextended('{COPYING}', 0))"
-UNSHARE: LiteralString = f"pg_advisory_unlock_shared(hashtextextended('{COPYING}', 0))"
-STOP_BUILDER: LiteralString = """
-SELECT CASE WHEN %(patient)s THEN pg_cancel_backend(pid) ELSE pg_terminate_backend(pid) END FROM pg_locks
+KEY: LiteralString = f"hashtextextended('{COPYING}', 0)"
+SHARE: LiteralString = f"pg_try_advisory_lock_shared({KEY})"
+UNSHARE: LiteralString = f"pg_advisory_unlock_shared({KEY})"
+STOP_BUILDER: LiteralString = f"""
+SELECT CASE WHEN %s THEN pg_cancel_backend(pid) ELSE pg_terminate_backend(pid) END FROM pg_locks
 WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND objsubid = 1
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-AND (classid::bigint << 32) | objid::bigint = hashtextextended(%(lock)s, 0)
-"""
+AND (classid::bigint << 32) | objid::bigint = {KEY}
+"""  # noqa: S608 - a constant
 
 
 @contextmanager
@@ -88,7 +89,7 @@ def share(connection: Connection) -> None:
         waited = time.monotonic() - began
         if waited > GIVE_UP_SECONDS:
             raise Locked
-        connection.execute(STOP_BUILDER, {"lock": COPYING, "patient": waited < PATIENT_SECONDS})
+        connection.execute(STOP_BUILDER, [waited < PATIENT_SECONDS])
         time.sleep(LOOK_SECONDS)
 
 

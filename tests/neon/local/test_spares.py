@@ -9,7 +9,7 @@ import pytest
 
 from neon.local import background, cluster, postgres, store
 from neon.local.address import PLANE_DATABASE
-from neon.local.engine import snapshots, spares, upkeep
+from neon.local.engine import copies, snapshots, spares, upkeep
 from tests.neon.local import plane
 from tests.waiting import until
 
@@ -229,6 +229,32 @@ def test_none_is_made_of_a_snapshot_that_is_deleted_meanwhile(project, monkeypat
     assert plane.names_in_cluster() == plane.names_in_memory()
 
 
+def locks():
+    """Return the modes of the locks that sessions of the plane hold."""
+    query = (
+        "SELECT mode FROM pg_locks JOIN pg_database d ON d.oid = database WHERE locktype = 'advisory' AND datname = %s"
+    )
+    return [row["mode"] for row in plane.memory(query, [PLANE_DATABASE])]
+
+
+def test_whoever_builds_and_does_not_end_keeps_a_snapshot_from_being_taken_and_no_lock_is_left(project, monkeypatch):
+    monkeypatch.setattr(spares, "GIVE_UP_SECONDS", 0)
+    with store.connection() as builder, store.lock(builder, spares.COPYING, wait=True):
+        assert project.call("POST", f"/branches/{project.default['id']}/snapshot").status_code == 423
+        assert locks() == ["ExclusiveLock"]
+    snapshot(project, "a")
+    assert locks() == []
+
+
+def test_a_copy_that_cannot_begin_leaves_no_lock(project, monkeypatch):
+    failing = copies.REGISTER.replace("pg_database_size(name)", "1 / length(left(name, 0))")
+    with monkeypatch.context() as patched:
+        patched.setattr(copies, "REGISTER", failing)
+        assert project.call("POST", f"/branches/{project.default['id']}/snapshot").status_code == 500
+    assert locks() == []
+    snapshot(project, "a")
+
+
 def test_its_project_cannot_touch_a_spare(project):
     snapshot(project, "a")
     spares.build()
@@ -321,13 +347,3 @@ def test_a_thread_builds_what_becomes_useful(project):
 def wait_for_builder():
     """Wait until somebody builds a spare, as the leftover that it is until it is done."""
     until(lambda: plane.memory("SELECT 1 FROM leftovers"), seconds=5)
-
-
-def test_whoever_builds_and_does_not_end_keeps_a_snapshot_from_being_taken_and_no_lock_is_left(project, monkeypatch):
-    monkeypatch.setattr(spares, "GIVE_UP_SECONDS", 0)
-    locks = "SELECT mode FROM pg_locks WHERE locktype = 'advisory'"
-    with store.connection() as builder, store.lock(builder, spares.COPYING, wait=True):
-        assert project.call("POST", f"/branches/{project.default['id']}/snapshot").status_code == 423
-        assert plane.memory(locks) == [{"mode": "ExclusiveLock"}]
-    snapshot(project, "a")
-    assert plane.memory(locks) == []
