@@ -299,7 +299,7 @@ def test_a_local_database_that_a_kill_left_closed_is_opened(project):
         [project.neon_project_id],
     )
     assert row["physical_name"] == name
-    with plane.superuser("postgres") as connection:
+    with store.connection() as connection:
         cluster.allow_connections(connection, name, False)
     assert mended(rf"A database of the local project {project.neon_project_id} lets nobody in\.")
     assert flows.people(project)
