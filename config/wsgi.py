@@ -12,5 +12,4 @@ application = get_wsgi_application()
 # Management commands check the settings by themselves; a web server has to be told.
 call_command("check", stdout=io.StringIO())
 # What is loaded by now stays. To go through all of it for garbage would stop every thread for a twentieth of a second.
-gc.collect()
 gc.freeze()

@@ -37,7 +37,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until SIGTERM or SIGINT; begin anew, with new connections, whenever the meta database was away."""
         with neon.attending():
-            gc.collect()
             gc.freeze()  # as in config/wsgi.py: somebody may be waiting for a run
             while not self._has_worked():
                 logger.error("The meta database is away; the worker tries again")
