@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict, deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -39,22 +38,19 @@ class Looks:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._took: defaultdict[str, deque[End]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
+        self._took: dict[str, tuple[End, ...]] = {}  # the newest last
 
     def expected(self, operations: Iterable[Operation]) -> End:
         """Return when these will probably end, as the last few of their kind did; UNKNOWN when there were none."""
-        with self._lock:
-            took = [*self._took.get(_kind(operations), ())]
+        took = self._took.get(_kind(operations), ())
         return End(min(end.earliest for end in took), max(end.latest for end in took)) if took else UNKNOWN
 
     def note(self, operations: Iterable[Operation], *, at_work: float, ended: float) -> None:
         """Remember how long these were seen at work, and after how long they were seen to have ended."""
-        newest = End(max(at_work, AT_LEAST * ended), ended)
+        kind, newest = _kind(operations), End(max(at_work, AT_LEAST * ended), ended)
         with self._lock:
-            took = self._took[_kind(operations)]
-            older = [newest if newest.is_sharper(end) else end for end in took]
-            took.clear()
-            took.extend([*older, newest])
+            older = (newest if newest.is_sharper(end) else end for end in self._took.get(kind, ()))
+            self._took[kind] = (*older, newest)[-REMEMBERED:]
 
 
 def pause(elapsed: float, expected: End) -> float:

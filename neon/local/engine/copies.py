@@ -118,14 +118,13 @@ def own(connection: Connection, branch_id: str) -> None:
     shared = connection.execute(SHARED, [branch_id]).fetchall()
     if not shared:
         return
-    names = [cluster.new_name("db") for _ in shared]
-    sources = [row["physical_name"] for row in shared]
-    with _registered(connection, dict(zip(names, sources, strict=True))) as sizes:
-        for name, source in zip(names, sources, strict=True):
-            cluster.copy(connection, source, name, sizes[source])
+    copies = {cluster.new_name("db"): row for row in shared}
+    with _registered(connection, {name: row["physical_name"] for name, row in copies.items()}) as sizes:
+        for name, row in copies.items():
+            cluster.copy(connection, row["physical_name"], name, sizes[row["physical_name"]])
         with connection.transaction():
-            leftovers.publish(connection, names)
-            for row, name in zip(shared, names, strict=True):
+            leftovers.publish(connection, [*copies])
+            for name, row in copies.items():
                 cluster.shut_public_out(connection, name)
                 connection.execute("UPDATE databases SET physical_name = %s WHERE id = %s", [name, row["id"]])
 
