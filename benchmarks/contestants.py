@@ -165,35 +165,49 @@ class Peer:
 
 
 class Dslr(Peer):
-    """DSLR through its own Python interface: snapshot and restore as its commands do them, without their start."""
+    """DSLR through its own Python interface: its commands without the start of the program that each of them is.
+
+    Each connects, as a program has to, unless it is to stay *connected*: then only the first does.
+    """
 
     name = DSLR
 
-    def __init__(self) -> None:
-        from dslr import config, operations  # of the dependency group bench
+    def __init__(self, *, connected: bool) -> None:
+        from dslr import config, operations, runner  # of the dependency group bench
 
         super().__init__()
+        self._connected = connected
         url = "postgres://{user}:{password}@{host}:{port}/".format(**server.address())
         config.settings.initialize(url=url + self._database, debug=False)
-        self._operations = operations
+        self._operations, self._runner = operations, runner
 
     def snapshot(self) -> None:
         """Look whether there is one of the name already, as its command does; end the sessions, copy."""
-        with contextlib.suppress(self._operations.SnapshotNotFound):
-            self._operations.delete_snapshot(self._operations.find_snapshot("bench"))
-        self._operations.create_snapshot("bench")
+        with self._command():
+            with contextlib.suppress(self._operations.SnapshotNotFound):
+                self._operations.delete_snapshot(self._operations.find_snapshot("bench"))
+            self._operations.create_snapshot("bench")
 
     def restore(self) -> None:
         """End the sessions, drop, copy back."""
-        self._operations.restore_snapshot(self._operations.find_snapshot("bench"))
+        with self._command():
+            self._operations.restore_snapshot(self._operations.find_snapshot("bench"))
 
     def tidy(self) -> None:
         """Drop the snapshot."""
-        self._operations.delete_snapshot(self._operations.find_snapshot("bench"))
+        with self._command():
+            self._operations.delete_snapshot(self._operations.find_snapshot("bench"))
 
     def bytes(self) -> int:
         """The database, and all of DSLR's snapshots."""
         return server.size(f"^({self._database}$|dslr_)")
+
+    @contextlib.contextmanager
+    def _command(self) -> Iterator[None]:
+        yield
+        if not self._connected:  # the next one makes a connection of its own
+            self._runner.pg_client.conn.close()
+            self._runner.pg_client = None
 
 
 class Dump(Peer):

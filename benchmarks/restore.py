@@ -1,6 +1,7 @@
 """Snapshot and restore: our engine beside DSLR, pg_dump and createdb, round by round on the same server.
 
-``uv run --group bench python -m benchmarks.restore [--quick] [--large] [--sizes MB ...] [--out FOLDER]``
+``uv run --group bench python -m benchmarks.restore [--quick] [--large] [--sizes MB ...] [--dslr-connected]
+[--out FOLDER]``
 """
 
 import shutil
@@ -115,10 +116,11 @@ class Rounds:
         self.bytes[name] = max(self.bytes[name], self.contestant.bytes())
 
 
-def measure(megabytes: int, rounds: int, rounds_beside: int, *, with_dump: bool) -> list[Result]:
+def measure(megabytes: int, rounds: int, rounds_beside: int, *, with_dump: bool, dslr_connected: bool) -> list[Result]:
     """Measure all at one size; one after the other in every round, so that the machine's moods meet all alike."""
     made = projects.create("bench")
-    contestants: list[Contestant] = [Ours(made, spare=True), Dslr(), Ours(made, spare=False), Createdb()]
+    contestants: list[Contestant] = [Ours(made, spare=True), Dslr(connected=dslr_connected)]
+    contestants += [Ours(made, spare=False), Createdb()]
     contestants += [Dump()] if with_dump else []
     for uri in dict.fromkeys(each.uri for each in contestants):
         content.fill(uri, megabytes)
@@ -205,6 +207,9 @@ def main() -> int:
     parser = report.arguments("restore", __doc__)
     parser.add_argument("--large", action="store_true", help="also 5 GB, which takes about 50 GB on disk")
     parser.add_argument("--sizes", type=int, nargs="+", metavar="MB", help="these sizes instead")
+    parser.add_argument(
+        "--dslr-connected", action="store_true", help="DSLR connects once, and not for each of its commands"
+    )
     wanted = parser.parse_args()
     sizes = wanted.sizes or (QUICK_SIZES if wanted.quick else [*SIZES, *([LARGE_SIZE] if wanted.large else [])])
     server.start()
@@ -222,7 +227,8 @@ def main() -> int:
         for megabytes in sizes:
             rounds, beside = (1, 0) if wanted.quick else (20, 10) if megabytes <= SMALL else (5, 3)
             # A dump takes longest: in the quick form one of a small database has to do.
-            results += measure(megabytes, rounds, beside, with_dump=not wanted.quick or megabytes < SMALL)
+            with_dump = not wanted.quick or megabytes < SMALL
+            results += measure(megabytes, rounds, beside, with_dump=with_dump, dslr_connected=wanted.dslr_connected)
             report.write(wanted.out, "restore", about, [vars(result) for result in results])
     except Nonsense as error:
         report.say(f"Nonsense: {error}")
