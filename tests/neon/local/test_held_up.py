@@ -40,11 +40,15 @@ def holding(project, uri, statement):
         "CREATE TABLE mine (n int)",
     ],
 )
-@pytest.mark.parametrize("from_elsewhere", [False, True], ids=["from within", "from its other database"])
-def test_every_verb_goes_through(project, statement, from_elsewhere):
+@pytest.mark.parametrize("place", ["within", "its other database", "another branch"])
+def test_every_verb_goes_through(project, statement, place):
     path = f"/branches/{project.default['id']}/databases"
     project.did("POST", path, json={"database": {"name": "shop", "owner_name": "neondb_owner"}})
-    uri = project.uri_of(database="shop") if from_elsewhere else project.uri
+    elsewhere = {"database": "shop"} if place == "its other database" else {}
+    if place == "another branch":
+        made = project.did("POST", "/branches", json={"endpoints": [{"type": "read_write"}]})
+        elsewhere = {"branch_id": made["branch"]["id"]}
+    uri = project.uri_of(**elsewhere) if elsewhere else project.uri
     snapshot_id = project.snapshot()
     for verb in (
         project.snapshot,
@@ -54,7 +58,7 @@ def test_every_verb_goes_through(project, statement, from_elsewhere):
         with holding(project, uri, statement) as session:
             verb()
             session.close()
-        uri = project.uri_of(database="shop") if from_elsewhere else project.uri_of()
+        uri = project.uri_of(**elsewhere)
     with holding(project, uri, statement) as session:
         assert project.call("DELETE", "").status_code == 200
         session.close()

@@ -2,12 +2,14 @@
 
 import contextlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
 from neon.local import cluster
 from tests.neon.local import plane
+from tests.waiting import until
 
 WRITTEN_UP_TO = "SELECT checkpoint_lsn::text FROM pg_control_checkpoint()"
 
@@ -50,6 +52,26 @@ def test_sessions_end_and_can_come_back(project):
         project.snapshot()
         with pytest.raises(psycopg.errors.AdminShutdown):
             connection.execute("SELECT 1")
+    assert project.sql("SELECT 1") == [(1,)]
+
+
+def _is_starting(project):
+    """Tell whether a session of the project's holds its lock on the database, and is not shown to be of it yet."""
+    return plane.memory(
+        "SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) JOIN pg_database d ON d.oid = l.objid"
+        " WHERE l.locktype = 'object' AND l.classid = 'pg_database'::regclass"
+        " AND a.state = 'starting' AND d.datname = %s",
+        [project.parameters["database"]],
+    )
+
+
+def test_a_session_that_is_just_starting_ends_as_well(project):
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(project.connect, options="-c post_auth_delay=30")
+        until(lambda: _is_starting(project))
+        project.snapshot()
+        with pytest.raises(psycopg.OperationalError), slow.result(timeout=5) as woken:
+            woken.execute("SELECT 1")  # if some other signal had woken it
     assert project.sql("SELECT 1") == [(1,)]
 
 
