@@ -255,6 +255,23 @@ def test_a_copy_that_cannot_begin_leaves_no_lock(project, monkeypatch):
     snapshot(project, "a")
 
 
+@pytest.mark.parametrize(
+    ("part", "replaced"),
+    [(cluster, {"copying": lambda *arguments: plane.DISK_FULL}), (copies, {"RECORD": copies.RECORD + ", 1 / 0"})],
+    ids=["the copy", "what is recorded behind it"],
+)
+def test_a_copy_that_fails_leaves_no_lock_and_goes(project, monkeypatch, part, replaced):
+    with monkeypatch.context() as patched:
+        for name, value in replaced.items():
+            patched.setattr(part, name, value)
+        assert not project.call("POST", "/branches", json={"endpoints": [{"type": "read_write"}]}).is_success
+    assert locks() == []
+    upkeep.run()
+    assert plane.memory("SELECT * FROM leftovers") == []
+    snapshot(project, "a")
+    assert locks() == []
+
+
 def test_its_project_cannot_touch_a_spare(project):
     snapshot(project, "a")
     spares.build()
@@ -269,15 +286,16 @@ def test_its_project_cannot_touch_a_spare(project):
 
 def test_building_gives_way_to_whoever_copies(project, monkeypatch):
     snapshot(project, "a")
-    copy = cluster.copy
+    copy, copying = cluster.copy, threading.Event()
 
     def forever(connection, *arguments):
+        copying.set()
         connection.execute("SELECT pg_sleep(60)")
 
     with ThreadPoolExecutor() as threads:
         monkeypatch.setattr(cluster, "copy", forever)
         building = threads.submit(spares.build)
-        wait_for_builder()
+        assert copying.wait(5)
         monkeypatch.setattr(cluster, "copy", copy)
         began = time.monotonic()
         snapshot(project, "b")
