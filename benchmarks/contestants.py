@@ -204,10 +204,13 @@ class Dslr(Peer):
 
     @contextlib.contextmanager
     def _command(self) -> Iterator[None]:
-        yield
-        if not self._connected:  # the next one makes a connection of its own
-            self._runner.pg_client.conn.close()
-            self._runner.pg_client = None
+        """Let the next command make a connection of its own, whatever becomes of this one."""
+        try:
+            yield
+        finally:
+            if self._runner.pg_client and not self._connected:
+                self._runner.pg_client.conn.close()
+                self._runner.pg_client = None
 
 
 class Dump(Peer):
