@@ -44,22 +44,22 @@ def holding(project, uri, statement):
 def test_every_verb_goes_through(project, statement, place):
     path = f"/branches/{project.default['id']}/databases"
     project.did("POST", path, json={"database": {"name": "shop", "owner_name": "neondb_owner"}})
-    elsewhere = {"database": "shop"} if place == "its other database" else {}
-    if place == "another branch":
+    elsewhere = {}
+    if place == "its other database":
+        elsewhere = {"database": "shop"}
+    elif place == "another branch":
         made = project.did("POST", "/branches", json={"endpoints": [{"type": "read_write"}]})
         elsewhere = {"branch_id": made["branch"]["id"]}
-    uri = project.uri_of(**elsewhere) if elsewhere else project.uri
     snapshot_id = project.snapshot()
     for verb in (
         project.snapshot,
         lambda: project.restore(snapshot_id),
         lambda: project.did("POST", f"/branches/{project.default['id']}/roles/neondb_owner/reset_password"),
     ):
-        with holding(project, uri, statement) as session:
+        with holding(project, project.uri_of(**elsewhere), statement) as session:
             verb()
             session.close()
-        uri = project.uri_of(**elsewhere)
-    with holding(project, uri, statement) as session:
+    with holding(project, project.uri_of(**elsewhere), statement) as session:
         assert project.call("DELETE", "").status_code == 200
         session.close()
 

@@ -256,14 +256,16 @@ def test_a_copy_that_cannot_begin_leaves_no_lock(project, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("part", "replaced"),
-    [(cluster, {"copying": lambda *arguments: plane.DISK_FULL}), (copies, {"RECORD": copies.RECORD + ", 1 / 0"})],
+    ("module", "name", "failing"),
+    [
+        (cluster, "copying", lambda *arguments: plane.DISK_FULL),
+        (copies, "RECORD", copies.RECORD + " RETURNING 1 / 0"),
+    ],
     ids=["the copy", "what is recorded behind it"],
 )
-def test_a_copy_that_fails_leaves_no_lock_and_goes(project, monkeypatch, part, replaced):
+def test_a_copy_that_fails_leaves_no_lock_and_goes(project, monkeypatch, module, name, failing):
     with monkeypatch.context() as patched:
-        for name, value in replaced.items():
-            patched.setattr(part, name, value)
+        patched.setattr(module, name, failing)
         assert not project.call("POST", "/branches", json={"endpoints": [{"type": "read_write"}]}).is_success
     assert locks() == []
     upkeep.run()
